@@ -1,0 +1,142 @@
+"""Writes to GitHub as values. Each has a semantic key, unique within its job: the same key is never written twice.
+
+How each is made idempotent (find before create, adopt on conflict) is in `bot/github/effects`. Texts were made safe by
+`bot/comments` before they got here.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.models import SkillDraft, Value
+
+Reaction = Literal["eyes", "rocket", "+1", "confused", "-1"]
+
+
+class React(Value):
+    kind: Literal["react"] = "react"
+    key: str
+    target: Literal["issue", "issue_comment", "review_comment"]
+    target_id: int = Field(description="comment id, or the issue number for `issue`")
+    content: Reaction
+
+
+class Say(Value):
+    """A new comment on the issue (or pull request) `number`: only when a person must act or asked."""
+
+    kind: Literal["say"] = "say"
+    key: str
+    number: int
+    body: str
+
+
+class Amend(Value):
+    """Edit the comment that an earlier `Say` of this job posted, e.g. to mark a preview as superseded."""
+
+    kind: Literal["amend"] = "amend"
+    key: str
+    said: str = Field(description="key of the `Say`")
+    body: str
+
+
+class ShowStatus(Value):
+    """The one status comment: created once, edited in place, skipped when unchanged, healed when deleted."""
+
+    kind: Literal["show_status"] = "show_status"
+    key: Literal["status"] = "status"
+    number: int
+    body: str
+
+
+class SetState(Value):
+    """Exactly one of the `skill:*` labels on the issue; labels are created on demand."""
+
+    kind: Literal["set_state"] = "set_state"
+    key: str
+    number: int
+    label: str
+
+
+class ReplyInThread(Value):
+    """An answer below a line comment of a review."""
+
+    kind: Literal["reply_in_thread"] = "reply_in_thread"
+    key: str
+    pull_number: int
+    comment_id: int
+    body: str
+
+
+class Publish(Value):
+    """Make branch and pull request hold exactly these files of the skill: create, extend or adopt; never force."""
+
+    kind: Literal["publish"] = "publish"
+    key: str
+    issue_number: int
+    branch: str
+    draft: SkillDraft
+    commit_message: str
+    title: str
+    body: str
+    known_head: str = Field("", description="head we published last; anything else means a person pushed")
+
+
+class Check(Value):
+    """Validate the skill at `head_sha` by the rules and conclude the check run `skill-fleet` on it."""
+
+    kind: Literal["check"] = "check"
+    key: str
+    head_sha: str
+    path: str
+    pull_number: int
+
+
+class UpdatePull(Value):
+    """Replace the bot-owned region of the pull request's body; what people wrote stays."""
+
+    kind: Literal["update_pull"] = "update_pull"
+    key: str
+    number: int
+    body: str
+
+
+class Close(Value):
+    """Close the issue or the pull request `number` if it is open."""
+
+    kind: Literal["close"] = "close"
+    key: str
+    number: int
+    what: Literal["issue", "pull"]
+    reason: Literal["completed", "not_planned"] = "completed"
+
+
+Effect = Annotated[
+    React | Say | Amend | ShowStatus | SetState | ReplyInThread | Publish | Check | UpdatePull | Close,
+    Field(discriminator="kind"),
+]
+
+
+class Done(Value):
+    """The write stands (made now, earlier, or by a run whose answer was lost)."""
+
+    kind: Literal["done"] = "done"
+    remote_id: int = 0
+    url: str = ""
+
+
+class Published(Value):
+    kind: Literal["published"] = "published"
+    pull_number: int
+    head_sha: str
+    url: str
+
+
+class Refused(Value):
+    """GitHub will not do it, now or later; `reason` is fit for a person, `code` for us."""
+
+    kind: Literal["refused"] = "refused"
+    code: Literal["gone", "forbidden", "locked", "conflict", "closed_by_person", "human_edits", "invalid"]
+    reason: str
+
+
+EffectResult = Annotated[Done | Published | Refused, Field(discriminator="kind")]

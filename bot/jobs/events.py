@@ -1,0 +1,204 @@
+"""What happened, as values the state machine understands. `intake.interpret` makes them from inbox rows."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.jobs.job import Actor, Repository
+from pipeline.journey import Journey
+from pipeline.models import SkillRequest, Value
+
+
+class IssueSnapshot(Value):
+    """The issue as the event carried it."""
+
+    number: int
+    title: str
+    author: Actor
+    labels: frozenset[str]
+    open: bool
+    request: SkillRequest
+
+
+class Labelled(Value):
+    """The request label is on the issue (added, or there at opening): 'ensure a job', never 'start another'."""
+
+    kind: Literal["labelled"] = "labelled"
+    repository: Repository
+    issue: IssueSnapshot
+    actor: Actor
+
+
+class Unlabelled(Value):
+    kind: Literal["unlabelled"] = "unlabelled"
+    actor: Actor
+
+
+class RequestEdited(Value):
+    kind: Literal["request_edited"] = "request_edited"
+    issue: IssueSnapshot
+    actor: Actor
+
+
+class IssueClosed(Value):
+    """Closed by somebody. `completed` closings by a merge arrive as PullMerged as well, in either order."""
+
+    kind: Literal["issue_closed"] = "issue_closed"
+    actor: Actor
+
+
+class IssueReopened(Value):
+    kind: Literal["issue_reopened"] = "issue_reopened"
+    actor: Actor
+
+
+class IssueGone(Value):
+    """Transferred or deleted, or the App was removed: nothing can be written any more."""
+
+    kind: Literal["issue_gone"] = "issue_gone"
+    reason: str
+
+
+class Commented(Value):
+    """A new comment on the issue or on its pull request."""
+
+    kind: Literal["commented"] = "commented"
+    actor: Actor
+    author: Actor
+    comment_id: int
+    body: str
+    on_pull: bool = False
+
+
+class CommentEdited(Value):
+    kind: Literal["comment_edited"] = "comment_edited"
+    actor: Actor
+    author: Actor
+    comment_id: int
+    body: str
+    before: str
+    on_pull: bool = False
+
+
+class CommentDeleted(Value):
+    kind: Literal["comment_deleted"] = "comment_deleted"
+    actor: Actor
+    author: Actor
+    comment_id: int
+
+
+class Reviewed(Value):
+    """A submitted review with a body, or one that asks for changes."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    actor: Actor
+    review_id: int
+    state: Literal["approved", "changes_requested", "commented", "dismissed"]
+    body: str
+
+
+class LineCommented(Value):
+    """A review comment on a line of a file of the pull request."""
+
+    kind: Literal["line_commented"] = "line_commented"
+    actor: Actor
+    author: Actor
+    comment_id: int
+    path: str
+    line: int | None
+    body: str
+
+
+class PullMerged(Value):
+    kind: Literal["pull_merged"] = "pull_merged"
+    actor: Actor
+    number: int
+    merge_sha: str
+
+
+class PullClosed(Value):
+    kind: Literal["pull_closed"] = "pull_closed"
+    actor: Actor
+    number: int
+
+
+class PullReopened(Value):
+    kind: Literal["pull_reopened"] = "pull_reopened"
+    actor: Actor
+    number: int
+    head_sha: str
+
+
+class PullPushed(Value):
+    """New commits on the branch of the pull request (ours or a person's)."""
+
+    kind: Literal["pull_pushed"] = "pull_pushed"
+    actor: Actor
+    number: int
+    head_sha: str
+
+
+class CheckRequested(Value):
+    """Someone pressed *Re-run* or one of the check run's own buttons."""
+
+    kind: Literal["check_requested"] = "check_requested"
+    actor: Actor
+    head_sha: str
+    action: Literal["rerun", "fix"] = "rerun"
+
+
+class TimerDue(Value):
+    """A reminder or expiry stored on the job row has come."""
+
+    kind: Literal["timer_due"] = "timer_due"
+    timer: Literal["remind", "expire"]
+
+
+class RunAgain(Value):
+    """The operator asked for a retry (`skill-fleet jobs retry`)."""
+
+    kind: Literal["run_again"] = "run_again"
+
+
+class PhaseEnded(Value):
+    """The pipeline came back: a checkpoint, the end, or a failure. Not stored in the inbox."""
+
+    kind: Literal["phase_ended"] = "phase_ended"
+    journey: Journey
+
+
+Event = Annotated[
+    Labelled
+    | Unlabelled
+    | RequestEdited
+    | IssueClosed
+    | IssueReopened
+    | IssueGone
+    | Commented
+    | CommentEdited
+    | CommentDeleted
+    | Reviewed
+    | LineCommented
+    | PullMerged
+    | PullClosed
+    | PullReopened
+    | PullPushed
+    | CheckRequested
+    | TimerDue
+    | RunAgain
+    | PhaseEnded,
+    Field(discriminator="kind"),
+]
+
+
+class InboxRow(Value):
+    """One stored event, oldest first within a job."""
+
+    id: int
+    key: str
+    event: str = Field(description="GitHub event name, or `skill_fleet` for our own (timer, reconciliation, operator)")
+    action: str
+    delivery: str
+    received_at: datetime
+    body: bytes

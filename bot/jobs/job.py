@@ -1,0 +1,137 @@
+"""A job: one request's life, keyed by issue. Immutable; `machine.decide` is the only thing that makes new ones."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.journey import Journey
+from pipeline.models import Value
+
+
+class JobStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PENDING_USER_INPUT = "pending_user_input"
+    PENDING_HITL = "pending_hitl"
+    IN_REVIEW = "in_review"
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+WAITING = frozenset({JobStatus.PENDING_USER_INPUT, JobStatus.PENDING_HITL})
+ENDED = frozenset({JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED, JobStatus.EXPIRED, JobStatus.FAILED})
+
+_S = JobStatus
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    # queued: the request is known but nobody allowed to spend money has started it yet
+    _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED, _S.EXPIRED}),
+    _S.RUNNING: frozenset({_S.PENDING_USER_INPUT, _S.PENDING_HITL, _S.IN_REVIEW, _S.CANCELLED, _S.FAILED}),
+    _S.PENDING_USER_INPUT: frozenset({_S.RUNNING, _S.CANCELLED, _S.EXPIRED, _S.FAILED}),
+    _S.PENDING_HITL: frozenset({_S.RUNNING, _S.CANCELLED, _S.EXPIRED, _S.FAILED}),
+    # in_review: the pull request is open; feedback runs the pipeline again
+    _S.IN_REVIEW: frozenset({_S.RUNNING, _S.PROMOTED, _S.REJECTED, _S.CANCELLED, _S.FAILED}),
+    _S.PROMOTED: frozenset(),
+    # every other end can be taken up again by `/skill retry`, by a late answer or by reopening
+    _S.REJECTED: frozenset({_S.RUNNING, _S.IN_REVIEW, _S.PROMOTED}),
+    _S.CANCELLED: frozenset({_S.QUEUED, _S.RUNNING, _S.PROMOTED}),
+    _S.EXPIRED: frozenset({_S.RUNNING, _S.CANCELLED, _S.PENDING_USER_INPUT, _S.PENDING_HITL}),
+    _S.FAILED: frozenset({_S.RUNNING, _S.CANCELLED, _S.IN_REVIEW, _S.REJECTED, _S.PROMOTED}),
+}
+
+
+class IllegalTransitionError(Exception):
+    """A bug of ours: the machine tried a step that is not in `TRANSITIONS`."""
+
+
+def job_key(repo_id: int, issue_number: int) -> str:
+    return f"{repo_id}:{issue_number}"
+
+
+class Repository(Value):
+    """Where a job lives. Names change (rename, transfer); `id` does not."""
+
+    id: int
+    owner: str
+    name: str
+    installation_id: int
+    default_branch: str = "main"
+    private: bool = False
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+class Pull(Value):
+    """The pull request of a job as last published by us."""
+
+    number: int
+    branch: str
+    head_sha: str
+    path: str
+    digest: str = Field(description="digest of the published draft")
+    url: str = ""
+
+
+class Job(Value):
+    """Everything the bot knows about one request, stored as one row."""
+
+    key: str
+    repository: Repository
+    issue_number: int
+    requester: str
+    title: str = ""
+    status: JobStatus = JobStatus.QUEUED
+    journey: Journey
+    pull: Pull | None = None
+    started_by: str = Field("", description="who put the label on or said `/skill start`")
+
+    checkpoint_comment_id: int = Field(
+        0, description="remote id of the comment that asks; only later words can answer it"
+    )
+    round: int = Field(0, description="raised each time the job starts over, so that effect keys stay unique")
+    told: frozenset[str] = Field(frozenset(), description="one-time sentences already said, e.g. `denied:LOGIN`")
+    waiting_since: datetime | None = None
+    remind_at: datetime | None = None
+    expire_at: datetime | None = None
+    ended_reason: str = ""
+    created_at: datetime
+    updated_at: datetime
+
+    def moved(self, status: JobStatus, **changes: object) -> "Job":
+        """This job in another status. Raises IllegalTransitionError when the table does not allow the step."""
+        if status is not self.status and status not in TRANSITIONS[self.status]:
+            raise IllegalTransitionError(f"{self.key}: {self.status} -> {status}")
+        return self.with_(status=status, **changes)
+
+    def with_(self, **changes: object) -> "Job":
+        """This job with some fields replaced (validated)."""
+        return Job.model_validate({**dict(self), **changes})
+
+
+class Actor(Value):
+    """Who did something on GitHub: the event's sender, never the author of a quoted text."""
+
+    login: str
+    id: int
+    type: Literal["User", "Bot", "Organization", "Mannequin"] = "User"
+
+
+class Role(StrEnum):
+    """Permission of a person on the repository, weakest first."""
+
+    NONE = "none"
+    READ = "read"
+    TRIAGE = "triage"
+    WRITE = "write"
+    MAINTAIN = "maintain"
+    ADMIN = "admin"
+
+    def at_least(self, other: "Role") -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(other)

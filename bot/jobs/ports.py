@@ -1,0 +1,73 @@
+"""What advancing a job needs from the outside: narrow protocols, so that the core is testable with plain values."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from pydantic import Field
+
+from bot.jobs.effects import Effect, EffectResult
+from bot.jobs.events import InboxRow
+from bot.jobs.job import Job, Repository, Role
+from bot.repo_config import RepoConfig
+from pipeline.checkpoints import WorkflowEvent
+from pipeline.models import Value
+from pipeline.skills.taxonomy import Taxonomy
+
+T = TypeVar("T", bound=Value)
+
+
+class Loaded(Value):
+    """A job row (None before the first event was decided), its revision, and its open inbox rows in order."""
+
+    job: Job | None
+    rev: int
+    rows: list[InboxRow] = Field(default_factory=list)
+
+
+class Steps(Protocol):
+    """Durability: each named step's result is recorded before it is used and replayed after a crash."""
+
+    async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T: ...
+
+
+class JobStore(Protocol):
+    """The jobs and inbox tables, as the advancing of a job sees them."""
+
+    async def load(self, key: str) -> Loaded: ...
+
+    async def save(self, job: Job, *, rev: int, done: Sequence[int], task: str) -> int:
+        """Write the job if its revision is still `rev` and mark inbox rows done, in one transaction; the new revision.
+
+        Saving again for the same `task` after a crash is a no-op. Raises SupersededError when somebody else moved on.
+        """
+        ...
+
+    async def discard(self, key: str, *, done: Sequence[int], task: str) -> None:
+        """Mark rows done that concern no job (e.g. a comment on an ordinary issue)."""
+        ...
+
+    async def interrupted(self, key: str, after: int) -> bool:
+        """Is there an open inbox row newer than `after` that should stop a running phase?"""
+        ...
+
+
+class GitHub(Protocol):
+    """Reads and writes on one GitHub, already authenticated per repository."""
+
+    async def role(self, repository: Repository, login: str) -> Role: ...
+
+    async def config(self, repository: Repository) -> RepoConfig: ...
+
+    async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy: ...
+
+    async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...
+
+
+class Progress(Protocol):
+    """People watching a phase: live events go to the status comment and to subscribers, best effort."""
+
+    def emit(self, job: Job, event: WorkflowEvent) -> None: ...
+
+
+class SupersededError(Exception):
+    """Another task saved this job first; this one must stop without writing."""
