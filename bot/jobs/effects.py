@@ -79,6 +79,7 @@ class Publish(Value):
     title: str
     body: str
     known_head: str = Field("", description="head we published last; anything else means a person pushed")
+    reopen: bool = Field(False, description="a person asked to take up a pull request that somebody had closed")
 
 
 class Check(Value):

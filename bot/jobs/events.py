@@ -68,7 +68,11 @@ class Commented(Value):
     author: Actor
     comment_id: int
     body: str
-    on_pull: bool = False
+    pull_number: int | None = Field(None, description="set when it was written on the pull request")
+
+    @property
+    def on_pull(self) -> bool:
+        return self.pull_number is not None
 
 
 class CommentEdited(Value):
@@ -78,7 +82,7 @@ class CommentEdited(Value):
     comment_id: int
     body: str
     before: str
-    on_pull: bool = False
+    pull_number: int | None = None
 
 
 class CommentDeleted(Value):

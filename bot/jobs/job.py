@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.journey import Journey
-from pipeline.models import Value
+from pipeline.models import Feedback, Value
 
 
 class JobStatus(StrEnum):
@@ -30,7 +30,9 @@ _S = JobStatus
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     # queued: the request is known but nobody allowed to spend money has started it yet
     _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED, _S.EXPIRED}),
-    _S.RUNNING: frozenset({_S.PENDING_USER_INPUT, _S.PENDING_HITL, _S.IN_REVIEW, _S.CANCELLED, _S.FAILED}),
+    _S.RUNNING: frozenset(
+        {_S.PENDING_USER_INPUT, _S.PENDING_HITL, _S.IN_REVIEW, _S.CANCELLED, _S.FAILED, _S.PROMOTED, _S.REJECTED}
+    ),
     _S.PENDING_USER_INPUT: frozenset({_S.RUNNING, _S.CANCELLED, _S.EXPIRED, _S.FAILED}),
     _S.PENDING_HITL: frozenset({_S.RUNNING, _S.CANCELLED, _S.EXPIRED, _S.FAILED}),
     # in_review: the pull request is open; feedback runs the pipeline again
@@ -38,8 +40,8 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     _S.PROMOTED: frozenset(),
     # every other end can be taken up again by `/skill retry`, by a late answer or by reopening
     _S.REJECTED: frozenset({_S.RUNNING, _S.IN_REVIEW, _S.PROMOTED}),
-    _S.CANCELLED: frozenset({_S.QUEUED, _S.RUNNING, _S.PROMOTED}),
-    _S.EXPIRED: frozenset({_S.RUNNING, _S.CANCELLED, _S.PENDING_USER_INPUT, _S.PENDING_HITL}),
+    _S.CANCELLED: frozenset({_S.QUEUED, _S.RUNNING, _S.PENDING_USER_INPUT, _S.PENDING_HITL, _S.IN_REVIEW, _S.PROMOTED}),
+    _S.EXPIRED: frozenset({_S.QUEUED, _S.RUNNING, _S.CANCELLED, _S.PENDING_USER_INPUT, _S.PENDING_HITL}),
     _S.FAILED: frozenset({_S.RUNNING, _S.CANCELLED, _S.IN_REVIEW, _S.REJECTED, _S.PROMOTED}),
 }
 
@@ -78,6 +80,13 @@ class Pull(Value):
     url: str = ""
 
 
+class ShownPreview(Value):
+    """A preview as it was put up: the key of its comment and what it showed."""
+
+    key: str
+    digest: str
+
+
 class Job(Value):
     """Everything the bot knows about one request, stored as one row."""
 
@@ -91,10 +100,14 @@ class Job(Value):
     pull: Pull | None = None
     started_by: str = Field("", description="who put the label on or said `/skill start`")
 
+    moves: int = Field(0, description="status changes so far, so that effect keys of repeated states stay unique")
+    deferred: list[Feedback] = Field(default_factory=list, description="review feedback that came while working")
+    heard: tuple[int, ...] = Field((), description="comments that were used as answers, newest last")
     checkpoint_comment_id: int = Field(
         0, description="remote id of the comment that asks; only later words can answer it"
     )
-    round: int = Field(0, description="raised each time the job starts over, so that effect keys stay unique")
+    shown_preview: ShownPreview | None = Field(None, description="the newest preview on the issue")
+    reopening: bool = Field(False, description="the next publication may take up a pull request somebody had closed")
     told: frozenset[str] = Field(frozenset(), description="one-time sentences already said, e.g. `denied:LOGIN`")
     waiting_since: datetime | None = None
     remind_at: datetime | None = None
@@ -107,7 +120,7 @@ class Job(Value):
         """This job in another status. Raises IllegalTransitionError when the table does not allow the step."""
         if status is not self.status and status not in TRANSITIONS[self.status]:
             raise IllegalTransitionError(f"{self.key}: {self.status} -> {status}")
-        return self.with_(status=status, **changes)
+        return self.with_(status=status, moves=self.moves + (status is not self.status), **changes)
 
     def with_(self, **changes: object) -> "Job":
         """This job with some fields replaced (validated)."""
