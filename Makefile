@@ -1,0 +1,58 @@
+# Everything runs in a local environment (.venv) that is installed from hash-locked requirements.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports build lock bench chaos clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Skill Fleet needs Python 3.11 or newer; this is %s. Set PYTHON=/path/to/python3.11" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime ## Play one request to a merged skill, on this machine alone (KEEP=1 leaves it running)
+	$(BIN)/python -m bot demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types imports ## Lint, types and import rules
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+build: $(VENV)/.dev ## Build the wheel and start its entry point outside the checkout
+	sh .ci/build $(BIN)
+
+bench: $(VENV)/.dev ## Run the benchmarks and print their figures
+	$(BIN)/python -m tests.bench
+
+# The locks name packages and hashes, never an index. requirements-validate.lock is all that the Action installs.
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+lock: $(VENV)/.dev ## Resolve the requirements anew
+	$(LOCK) --upgrade --all-extras -o requirements-dev.lock
+	$(LOCK) --extra bot -c requirements-dev.lock -o requirements.lock
+	$(LOCK) -c requirements-dev.lock -o requirements-validate.lock
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) dist build .demo
