@@ -1,0 +1,96 @@
+"""How alike two texts are: TF-IDF vectors over words, compared by cosine. Deterministic, standard library only."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+_WORD = re.compile(r"[^\W_]+")
+_STOP_WORDS = """
+a about all also an and any are as asks at be been but by can could do does for from has have how i if in into
+is it its like may more most need needs new not of on one or other our out over own shall should skill skills
+so such than that the their them then these they this those to under up us use used user users uses using want
+wants was we were what when where which who will with would you your
+"""
+_STOP = frozenset(_STOP_WORDS.split())
+
+
+def words(text: str) -> Iterator[str]:
+    """The content words of a text: lower case, stop words dropped, plural and verb endings cut, han and kana by
+    pairs.
+    """
+    for match in _WORD.finditer(text.lower()):
+        word = match[0]
+        if not word.isascii() and any(ord(c) >= 0x3040 for c in word):
+            yield from (word[i : i + 2] for i in range(max(1, len(word) - 1)))
+        elif word not in _STOP and len(word) > 1:
+            yield _stem(word)
+
+
+def _stem(word: str) -> str:
+    for ending, least in (("ies", 5), ("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
+        if word.endswith(ending) and len(word) >= least and not word.endswith("ss"):
+            stem = word[: -len(ending)]
+            if ending == "ies":
+                return stem + "y"
+            return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and ending in ("ing", "ed") else stem.rstrip("e")
+    return word.rstrip("e") if len(word) > 4 else word
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One text of a corpus and how alike it is, 0-1."""
+
+    index: int
+    score: float
+
+
+class TextIndex:
+    """TF-IDF vectors of a fixed set of texts. Rare words are found through an inverted index, so it stays near
+    linear.
+    """
+
+    def __init__(self, texts: Sequence[Iterable[str]]) -> None:
+        counts = [Counter(text) for text in texts]
+        self._documents = len(counts)
+        self._frequency: Counter[str] = Counter()
+        for count in counts:
+            self._frequency.update(count.keys())
+        self._vectors = [self._weigh(count) for count in counts]
+        self._postings: dict[str, list[tuple[int, float]]] = {}
+        for index, vector in enumerate(self._vectors):
+            for word, weight in vector.items():
+                self._postings.setdefault(word, []).append((index, weight))
+
+    def _weigh(self, count: Counter[str]) -> dict[str, float]:
+        weights = {
+            word: (1 + math.log(times)) * (math.log((1 + self._documents) / (1 + self._frequency[word])) + 1)
+            for word, times in sorted(count.items())
+        }
+        length = math.sqrt(sum(weight * weight for weight in weights.values()))
+        return {word: weight / length for word, weight in weights.items()} if length else {}
+
+    def rank(self, query: Iterable[str]) -> list[Match]:
+        """Every text that shares a word with the query, best first, ties in the given order."""
+        return self._rank(self._weigh(Counter(query)))
+
+    def similar_to(self, index: int, *, at_least: float) -> list[Match]:
+        """The other texts at least this alike, best first."""
+        return [m for m in self._rank(self._vectors[index]) if m.index != index and m.score >= at_least]
+
+    def _rank(self, vector: dict[str, float]) -> list[Match]:
+        scores: dict[int, float] = {}
+        for word, weight in vector.items():
+            for index, other in self._postings.get(word, ()):
+                scores[index] = scores.get(index, 0.0) + weight * other
+        ranked = sorted(scores.items(), key=lambda item: (-round(item[1], 9), item[0]))
+        return [Match(index, round(score, 6)) for index, score in ranked]
+
+
+def weighted_words(name: str, description: str) -> list[str]:
+    """A skill as words: its name counts double."""
+    parts = list(words(name.replace("-", " ")))
+    return [*parts, *parts, *words(description)]

@@ -1,0 +1,108 @@
+"""The skill under validation: its folder, its files, its document; everything a rule may look at, read once and
+lazily.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from functools import cached_property
+
+from pipeline.skills.document import SKILL_FILE, SkillDocument, read_document
+from pipeline.skills.files import Entry, EntryKind, FileTree, TooBigError, join
+
+MAX_ENTRIES = 5_000
+"""Files of one skill looked at; what lies beyond is reported, not read."""
+
+
+class Subject:
+    """One skill in a tree. `directory` is its folder relative to the tree, empty for the tree itself."""
+
+    def __init__(self, tree: FileTree, directory: str, *, is_repository_root: bool = False) -> None:
+        self.tree = tree
+        self.directory = directory
+        self.folder = posixpath.basename(directory) if directory else tree.name
+        self.is_repository_root = is_repository_root
+        self._read: dict[str, bytes | None] = {}
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything below the skill's folder, paths relative to it, sorted; at most `MAX_ENTRIES` and one more."""
+        cut = len(self.directory) + 1 if self.directory else 0
+        found: list[Entry] = []
+        for entry in self.tree.walk(self.directory):
+            found.append(Entry(entry.path[cut:], entry.kind, entry.size, entry.target, entry.executable))
+            if len(found) > MAX_ENTRIES:
+                break
+        return tuple(found)
+
+    @cached_property
+    def skill_file(self) -> Entry | None:
+        """The entry that is, or was meant as, SKILL.md; its path relative to the skill."""
+        exact = self.tree.entry(join(self.directory, SKILL_FILE))
+        if exact is not None:
+            return Entry(SKILL_FILE, exact.kind, exact.size, exact.target)
+        return next((e for e in self.entries if e.path.lower() == "skill.md"), None)
+
+    @property
+    def skill_path(self) -> str:
+        """The skill file's path relative to the skill; `SKILL.md` when there is none."""
+        return self.skill_file.path if self.skill_file is not None else SKILL_FILE
+
+    @cached_property
+    def unreadable(self) -> str:
+        """Why SKILL.md cannot be read, for people; empty when it can."""
+        entry = self.skill_file
+        if entry is None:
+            return "there is no SKILL.md"
+        if entry.kind is EntryKind.DIRECTORY:
+            return f"{entry.path} is a folder, not a file"
+        if entry.kind is EntryKind.OTHER:
+            return f"{entry.path} is not a regular file"
+        try:
+            self.tree.read(join(self.directory, entry.path))
+        except TooBigError:
+            return f"{entry.path} is larger than 8 MiB"
+        except OSError as error:
+            if entry.kind is EntryKind.SYMLINK:
+                return f"{entry.path} is a link to {entry.target}, which cannot be read"
+            return f"{entry.path} cannot be read: {error.strerror or error}"
+        return ""
+
+    @cached_property
+    def document(self) -> SkillDocument | None:
+        """SKILL.md taken apart; None when it cannot be read at all."""
+        if self.unreadable:
+            return None
+        return read_document(self.tree.read(join(self.directory, self.skill_path)))
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether the frontmatter could be read, so that its fields can be judged."""
+        document = self.document
+        if document is None or document.yaml is None:
+            return False
+        return document.yaml.root is None or bool(document.fields) or not document.yaml.root.text
+
+    def bytes(self, path: str) -> bytes | None:
+        """A bundled file's bytes, by its path relative to the skill; None when it is missing, too big or unreadable."""
+        if path not in self._read:
+            try:
+                self._read[path] = self.tree.read(join(self.directory, path))
+            except (OSError, TooBigError):
+                self._read[path] = None
+        return self._read[path]
+
+    def text(self, path: str) -> str | None:
+        """A bundled file as text; None when it is missing, too big, binary or not UTF-8."""
+        data = self.bytes(path)
+        if data is None or b"\0" in data[:8192]:
+            return None
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return None
+
+    def exists(self, path: str) -> bool:
+        """Whether a path relative to the skill leads to something inside the tree."""
+        target = posixpath.normpath(join(self.directory, path))
+        return not target.startswith("../") and self.tree.exists(target)

@@ -1,0 +1,221 @@
+"""Validates skills: on disk, in memory, one alone or a whole tree. Never raises on bad skills; only on a root that
+cannot be read.
+
+The same rules and verdicts everywhere: the command line, the pipeline's drafts and the bot's pull requests call
+these functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.skills.discovery import find_skills
+from pipeline.skills.files import DiskTree, FileTree, MemoryTree, Symlink, clean_path, join
+from pipeline.skills.findings import Finding, Severity, SkillReport, Span, ValidationReport, Verdict
+from pipeline.skills.frontmatter import YamlType
+from pipeline.skills.repository import Repository, SkillSummary
+from pipeline.skills.rules.registry import Problem, Profile, RepositoryProblem, Rule, all_rules
+from pipeline.skills.subject import Subject
+
+Progress = Callable[[int, int], None]
+"""Called with skills done and skills in all."""
+
+
+class NoSkillsError(Exception):
+    """The path holds no skill; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to validate: for whom, and which rules to leave out or weigh differently."""
+
+    profile: Profile = Profile.DEFAULT
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+
+
+def validate(
+    root: Path | str,
+    *,
+    paths: Sequence[str] = ("",),
+    profile: Profile | str = Profile.DEFAULT,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> ValidationReport:
+    """Validates the skills below `paths` (relative to `root`) on disk.
+
+    Raises NoSkillsError when a path holds none, OSError when the root cannot be read.
+    """
+    folder = Path(root)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{root} is not a folder")
+    tree = DiskTree(folder)
+    directories: dict[str, None] = {}
+    for path in paths:
+        cleaned = clean_path(path)
+        found = find_skills(tree, cleaned)
+        if not found:
+            raise NoSkillsError(f"no SKILL.md in {path or root}")
+        directories.update(dict.fromkeys(found))
+    chosen = options or Options(profile=Profile(profile))
+    return validate_directories(tree, tuple(sorted(directories)), options=chosen, progress=progress)
+
+
+def validate_tree(
+    files: Mapping[str, bytes | str | Symlink],
+    *,
+    profile: Profile | str = Profile.DEFAULT,
+    only: Iterable[str] | None = None,
+    options: Options | None = None,
+) -> ValidationReport:
+    """Validates every skill of an in-memory repository (or only the folders in `only`, against all others)."""
+    tree = MemoryTree(files)
+    directories = find_skills(tree) if only is None else tuple(sorted(clean_path(path) for path in only))
+    return validate_directories(tree, directories, options=options or Options(profile=Profile(profile)))
+
+
+def validate_skill(
+    name: str,
+    files: Mapping[str, bytes | str | Symlink],
+    *,
+    profile: Profile | str = Profile.DEFAULT,
+    siblings: Sequence[SkillSummary] = (),
+    options: Options | None = None,
+) -> SkillReport:
+    """Validates one skill given as files relative to its folder `name`; findings name files as `name/…`.
+
+    `siblings` are the repository's other skills, for duplicate and overlap checks.
+    """
+    tree = MemoryTree({join(name, path): content for path, content in files.items()} | {f"{name}/": b""})
+    chosen = options or Options(profile=Profile(profile))
+    report = validate_directories(tree, (name,), options=chosen, siblings=siblings)
+    return report.skills[0]
+
+
+def validate_directories(
+    tree: FileTree,
+    directories: Sequence[str],
+    *,
+    options: Options,
+    siblings: Sequence[SkillSummary] = (),
+    progress: Progress | None = None,
+) -> ValidationReport:
+    """Runs every rule over the given skill folders of a tree, then the repository rules over all of them."""
+    started = time.perf_counter()
+    rules = tuple(all_rules().values())
+    checked: list[tuple[SkillReport, SkillSummary]] = []
+    for done, directory in enumerate(directories, start=1):
+        checked.append(check_skill(tree, directory, rules, options))
+        if progress is not None:
+            progress(done, len(directories))
+    summaries = [summary for _, summary in checked]
+    known = {summary.path for summary in summaries}
+    others = [sibling for sibling in siblings if sibling.path not in known]
+    repository = Repository(tree, (*summaries, *others), frozenset(known))
+    skills, rest = _with_repository_findings([report for report, _ in checked], repository, rules, options)
+    return ValidationReport(skills, time.perf_counter() - started, rest)
+
+
+def check_skill(
+    tree: FileTree, directory: str, rules: Sequence[Rule], options: Options
+) -> tuple[SkillReport, SkillSummary]:
+    """Runs the rules about single skills over one folder."""
+    subject = Subject(tree, directory, is_repository_root=not directory and tree.exists(".git"))
+    findings: list[Finding] = []
+    for rule in rules:
+        if rule.check is None:
+            continue
+        for problem in rule.check(subject):
+            severity = _severity(rule, problem, options)
+            if severity is not Severity.OFF:
+                findings.append(_finding(rule, severity, problem, join(directory, problem.file or subject.skill_path)))
+    summary = summarize(subject)
+    report = SkillReport(directory or ".", summary.name or subject.folder, Verdict.PASS, ())
+    return _judged(report, findings), summary
+
+
+def summarize(subject: Subject) -> SkillSummary:
+    """What the other skills of the repository are compared with."""
+    document = subject.document
+    if document is None:
+        return SkillSummary(subject.directory, "", "", subject.skill_path)
+    nowhere = Span(0, 0, 0, 0)
+    name, description = document.fields.get("name"), document.fields.get("description")
+    metadata = document.fields.get("metadata")
+    internal = metadata.get("internal") if metadata is not None and metadata.type is YamlType.MAPPING else None
+    return SkillSummary(
+        path=subject.directory,
+        name=document.name,
+        description=document.description,
+        skill_file=subject.skill_path,
+        name_span=name.span if name is not None else nowhere,
+        description_span=description.span if description is not None else nowhere,
+        digest=hashlib.sha256(document.body.strip().encode("utf-8", "replace")).hexdigest(),
+        internal=internal is not None and internal.text.lower() == "true",
+    )
+
+
+def _severity(rule: Rule, problem: Problem | RepositoryProblem, options: Options) -> Severity:
+    chosen = options.severities.get(rule.id)
+    if chosen is Severity.OFF:
+        return chosen
+    severity = rule.severity_in(options.profile, problem)
+    return chosen if chosen is not None and problem.severity is None else severity
+
+
+def _finding(rule: Rule, severity: Severity, problem: Problem | RepositoryProblem, file: str) -> Finding:
+    edits = problem.edits if isinstance(problem, Problem) else ()
+    span = problem.span
+    return Finding(
+        rule=rule.id,
+        severity=severity,
+        message=problem.message,
+        file=file,
+        line=span.line,
+        column=span.column,
+        end_line=span.end_line,
+        end_column=span.end_column,
+        fixable=bool(edits),
+        edits=edits,
+        evidence=problem.evidence,
+    )
+
+
+def _judged(report: SkillReport, findings: Sequence[Finding]) -> SkillReport:
+    """The report with these findings in reading order, and the verdict they add up to."""
+    ordered = tuple(
+        sorted(findings, key=lambda f: (f.file.rpartition("/")[2] != "SKILL.md", f.file, f.line, f.column, f.rule))
+    )
+    rules = all_rules()
+    errors = [finding for finding in ordered if finding.severity is Severity.ERROR]
+    verdict = Verdict.FAIL if errors else Verdict.PASS
+    if any(rules[finding.rule].breaks_loading for finding in errors):
+        verdict = Verdict.UNLOADABLE
+    return SkillReport(report.path, report.name, verdict, ordered)
+
+
+def _with_repository_findings(
+    reports: Sequence[SkillReport], repository: Repository, rules: Sequence[Rule], options: Options
+) -> tuple[tuple[SkillReport, ...], tuple[Finding, ...]]:
+    by_skill: dict[str, list[Finding]] = {}
+    rest: list[Finding] = []
+    for rule in rules:
+        if rule.repository_check is None:
+            continue
+        for problem in rule.repository_check(repository):
+            severity = _severity(rule, problem, options)
+            if severity is Severity.OFF:
+                continue
+            finding = _finding(rule, severity, problem, problem.file)
+            if problem.skill in repository.subjects:
+                by_skill.setdefault(problem.skill or ".", []).append(finding)
+            elif problem.skill is None:
+                rest.append(finding)
+    skills = tuple(
+        _judged(report, [*report.findings, *by_skill[report.path]]) if report.path in by_skill else report
+        for report in reports
+    )
+    return skills, tuple(rest)
