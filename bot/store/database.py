@@ -1,0 +1,134 @@
+"""Opening the database: one URL for our tables and the engine's, SQLite by file or PostgreSQL by address.
+
+SQLite is always WAL, `synchronous=FULL` (a commit is on the disk) and `BEGIN IMMEDIATE` (a write never fails half-way
+for want of the lock). Nothing awaits the network or the engine inside a transaction opened here.
+"""
+
+import asyncio
+import sqlite3
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 30_000
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database. `engine` is ours; `sync_url` is what synchronous users (Alembic, DBOS) connect to."""
+
+    engine: AsyncEngine
+    sync_url: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return Path(make_url(self.sync_url).database or "")
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _urls(url: str) -> tuple[URL, URL]:
+    """(asynchronous, synchronous) form of what the operator wrote."""
+    if url.startswith("postgres://"):
+        url = "postgresql://" + url.removeprefix("postgres://")
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        absolute = str(Path(parsed.database or "").absolute())
+        return (
+            parsed.set(drivername="sqlite+aiosqlite", database=absolute),
+            parsed.set(drivername="sqlite", database=absolute),
+        )
+    both = parsed.set(drivername="postgresql+psycopg")
+    return both, both
+
+
+def check_sqlite_version(
+    library: tuple[int, ...] = sqlite3.sqlite_version_info, python: tuple[int, ...] = sys.version_info[:3]
+) -> None:
+    """Refuse the one combination on which the engine cannot start: Python >= 3.12 with SQLite < 3.42."""
+    if python >= (3, 12) and library < (3, 42):
+        have = ".".join(map(str, library))
+        raise DatabaseError(
+            f"SQLite {have} is too old for Python {python[0]}.{python[1]}: the job engine needs SQLite 3.42 there. "
+            "Use Python 3.11, a base image with a newer SQLite (Debian trixie, Alpine 3.19), or PostgreSQL."
+        )
+
+
+def open_database(url: str) -> Database:
+    """Connects lazily. Raises DatabaseError when this Python and SQLite cannot work together."""
+    asynchronous, synchronous = _urls(url)
+    sqlite = asynchronous.get_backend_name() == "sqlite"
+    if sqlite:
+        check_sqlite_version()
+        folder = Path(synchronous.database or "").parent
+        if not folder.is_dir():
+            raise DatabaseError(f"The folder {folder} of the database does not exist. Create it or change the URL.")
+        engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4)
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    else:
+        engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    return Database(engine, synchronous.render_as_string(hide_password=False))
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry | None = None) -> None:
+    connection.isolation_level = "IMMEDIATE"
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _alembic(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def latest_revision() -> str:
+    return ScriptDirectory.from_config(_alembic(None)).get_current_head() or ""
+
+
+def migrate_now(sync_url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`; one process at a time on PostgreSQL, a no-op when it is there already."""
+    engine = create_engine(sync_url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+    try:
+        with engine.connect() as connection:
+            command.upgrade(_alembic(connection), revision)
+    finally:
+        engine.dispose()
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    await asyncio.to_thread(migrate_now, database.sync_url, revision)
+
+
+async def current_revision(database: Database) -> str:
+    """The schema's revision; empty before the first migration."""
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision()) or ""

@@ -1,0 +1,293 @@
+"""The inbox: every event that was accepted, once, in order, until a task has dealt with it.
+
+A row is open until `done_by` names the task that handled it. A row that keeps failing is set aside: done by
+`SET_ASIDE`, with the reason in `error`, until an operator requeues it.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Insert, Row, RowMapping, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.jobs.events import InboxRow
+from bot.store.tables import inbox, jobs
+
+SET_ASIDE = "set-aside"
+DROPPED = "dropped"
+GRACE = timedelta(seconds=30)
+"""How long a row may stay open without a try before the sweeper looks at it."""
+FIRST_RETRY = timedelta(seconds=15)
+LONGEST_RETRY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event about to be stored. `delivery` is its identity: a second one with the same is the same event."""
+
+    delivery: str
+    key: str
+    event: str
+    action: str
+    body: bytes
+    repo_id: int | None = None
+    installation_id: int | None = None
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that is durable now."""
+
+    id: int
+    key: str
+    event: NewEvent
+
+
+@dataclass(frozen=True, slots=True)
+class OpenKey:
+    """A job key with rows that nobody has dealt with."""
+
+    key: str
+    first_id: int
+    last_id: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """A row as operators see it."""
+
+    id: int
+    delivery: str
+    key: str
+    event: str
+    action: str
+    received_at: datetime
+    done_by: str | None
+    done_at: datetime | None
+    attempts: int
+    error: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Open rows: how many, since when the oldest waits, and how many were set aside."""
+
+    open: int
+    oldest: datetime | None
+    set_aside: int
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """Wait before try `attempts` + 1: 15 s doubling to an hour."""
+    return min(FIRST_RETRY * (1 << min(attempts, 20)), LONGEST_RETRY)
+
+
+def insert_ignoring_known(dialect: str, table: Any, conflict: Sequence[str]) -> Insert:
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing(index_elements=conflict)
+    return postgresql.insert(table).on_conflict_do_nothing(index_elements=conflict)
+
+
+class Inbox:
+    """The inbox table."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._insert = insert_ignoring_known(engine.dialect.name, inbox, ["delivery"]).returning(
+            inbox.c.id, inbox.c.delivery
+        )
+
+    async def add(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """Store the events that are not known yet, all in one transaction, in order; returns those that were new."""
+        async with self._engine.begin() as connection:
+            return await self.add_within(connection, events)
+
+    async def add_within(self, connection: AsyncConnection, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        if not events:
+            return []
+        by_delivery: dict[str, NewEvent] = {}
+        for event in events:
+            by_delivery.setdefault(event.delivery, event)
+        rows = await connection.execute(self._insert, [_values(event) for event in by_delivery.values()])
+        new = [StoredEvent(row.id, by_delivery[row.delivery].key, by_delivery[row.delivery]) for row in rows]
+        return sorted(new, key=lambda stored: stored.id)
+
+    async def open_rows(self, key: str, limit: int = 200) -> list[InboxRow]:
+        """The rows of this job that nobody has dealt with, oldest first."""
+        query = select(inbox).where(inbox.c.key == key, inbox.c.done_by.is_(None)).order_by(inbox.c.id).limit(limit)
+        async with self._engine.connect() as connection:
+            return [_inbox_row(row) for row in await connection.execute(query)]
+
+    async def has_open_after(self, key: str, after: int, events: Collection[tuple[str, str]]) -> bool:
+        """Is there an open row newer than `after` that is one of these (event, action) pairs?"""
+        query = (
+            select(inbox.c.id)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.id > after)
+            .where(tuple_(inbox.c.event, inbox.c.action).in_(list(events)))
+            .limit(1)
+        )
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def due(self, now: datetime, limit: int = 500) -> list[OpenKey]:
+        """Keys with open rows whose next try is due, longest waiting first."""
+        return await self._open_keys(limit, inbox.c.next_at <= now)
+
+    async def all_open(self, limit: int = 10_000) -> list[OpenKey]:
+        """Keys with open rows, due or not: what a starting process looks at."""
+        return await self._open_keys(limit)
+
+    async def _open_keys(self, limit: int, *conditions: Any) -> list[OpenKey]:
+        query = (
+            select(inbox.c.key, func.min(inbox.c.id), func.max(inbox.c.id), func.max(inbox.c.attempts))
+            .where(inbox.c.done_by.is_(None), *conditions)
+            .group_by(inbox.c.key)
+            .order_by(func.min(inbox.c.id))
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return [OpenKey(*row) for row in await connection.execute(query)]
+
+    async def count_try(self, key: str, up_to: int, now: datetime, attempts: int) -> None:
+        """One more try of the rows of `key` begins; the next is due when this one came to nothing."""
+        await self._update(
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.id <= up_to)
+            .values(attempts=attempts + 1, next_at=now + retry_delay(attempts + 1))
+        )
+
+    async def note_failure(self, key: str, reason: str, now: datetime) -> None:
+        """The task on `key` failed: remember why, and look again soon instead of after the grace time."""
+        await self._update(
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None))
+            .values(error=reason[:2_000], next_at=now + FIRST_RETRY)
+            .where(inbox.c.attempts == 0)
+        )
+        await self._update(
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.attempts > 0)
+            .values(error=reason[:2_000])
+        )
+
+    async def set_aside(self, key: str, up_to: int, reason: str, now: datetime) -> list[int]:
+        """Stop trying the rows of `key` up to `up_to`; they keep their reason until an operator requeues them."""
+        statement = (
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.id <= up_to)
+            .values(done_by=SET_ASIDE, done_at=now, error=func.coalesce(inbox.c.error, reason))
+            .returning(inbox.c.id)
+        )
+        async with self._engine.begin() as connection:
+            return sorted((await connection.execute(statement)).scalars())
+
+    async def requeue(self, ids: Collection[int], now: datetime) -> list[OpenKey]:
+        """Open these rows again (set aside or done); the keys to wake."""
+        statement = (
+            update(inbox)
+            .where(inbox.c.id.in_(list(ids)))
+            .values(done_by=None, done_at=None, error=None, attempts=0, next_at=now + GRACE)
+            .returning(inbox.c.key, inbox.c.id)
+        )
+        async with self._engine.begin() as connection:
+            rows = (await connection.execute(statement)).all()
+        keys: dict[str, list[int]] = {}
+        for key, id_ in rows:
+            keys.setdefault(key, []).append(id_)
+        return [OpenKey(key, min(found), max(found), 0) for key, found in keys.items()]
+
+    async def mark_done(self, ids: Collection[int], by: str, now: datetime) -> None:
+        async with self._engine.begin() as connection:
+            await mark_done_within(connection, ids, by, now)
+
+    async def rekey_pulls(self) -> set[str]:
+        """Give open rows that arrived under a pull request to the job that made it; the keys of those jobs."""
+        owner = select(jobs.c.key).where(jobs.c.pull_key == inbox.c.key).scalar_subquery()
+        statement = (
+            update(inbox)
+            .where(
+                inbox.c.done_by.is_(None),
+                inbox.c.key.in_(select(jobs.c.pull_key).where(jobs.c.pull_key.is_not(None))),
+            )
+            .values(key=owner)
+            .returning(inbox.c.key)
+        )
+        async with self._engine.begin() as connection:
+            return set((await connection.execute(statement)).scalars())
+
+    async def list_entries(
+        self, *, state: str = "open", key: str | None = None, limit: int = 100, before: int | None = None
+    ) -> list[InboxEntry]:
+        """Newest first. `state` is `open`, `set-aside` or `all`."""
+        query = select(inbox).order_by(inbox.c.id.desc()).limit(limit)
+        if state == "open":
+            query = query.where(inbox.c.done_by.is_(None))
+        elif state == SET_ASIDE:
+            query = query.where(inbox.c.error.is_not(None), inbox.c.done_by == SET_ASIDE)
+        if key is not None:
+            query = query.where(inbox.c.key == key)
+        if before is not None:
+            query = query.where(inbox.c.id < before)
+        async with self._engine.connect() as connection:
+            return [_entry(row) for row in (await connection.execute(query)).mappings()]
+
+    async def entry(self, id_: int) -> InboxEntry | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(inbox).where(inbox.c.id == id_))).mappings().first()
+        return _entry(row) if row is not None else None
+
+    async def backlog(self) -> Backlog:
+        open_rows = select(func.count(), func.min(inbox.c.received_at)).where(inbox.c.done_by.is_(None))
+        aside = select(func.count()).where(inbox.c.error.is_not(None), inbox.c.done_by == SET_ASIDE)
+        async with self._engine.connect() as connection:
+            count, oldest = (await connection.execute(open_rows)).one()
+            return Backlog(count, oldest, (await connection.execute(aside)).scalar_one())
+
+    async def _update(self, statement: Any) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(statement)
+
+
+async def mark_done_within(connection: AsyncConnection, ids: Iterable[int], by: str, now: datetime) -> None:
+    """Rows that are open are done now, by this task; rows already done stay as they are."""
+    await connection.execute(
+        update(inbox)
+        .where(inbox.c.id.in_(list(ids)), inbox.c.done_by.is_(None))
+        .values(done_by=by, done_at=now, error=None)
+    )
+
+
+def _values(event: NewEvent) -> dict[str, object]:
+    return {
+        "delivery": event.delivery,
+        "key": event.key,
+        "event": event.event,
+        "action": event.action,
+        "repo_id": event.repo_id,
+        "installation_id": event.installation_id,
+        "body": event.body,
+        "received_at": event.received_at,
+        "next_at": event.received_at + GRACE,
+    }
+
+
+def _inbox_row(row: Row[Any]) -> InboxRow:
+    return InboxRow(
+        id=row.id,
+        key=row.key,
+        event=row.event,
+        action=row.action,
+        delivery=row.delivery,
+        received_at=row.received_at,
+        body=row.body,
+    )
+
+
+def _entry(row: RowMapping) -> InboxEntry:
+    return InboxEntry(**{name: row[name] for name in InboxEntry.__slots__})

@@ -1,0 +1,211 @@
+"""The jobs table behind `ports.JobStore`: saves are guarded by the revision and safe to repeat for the same task."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.jobs.job import ENDED, Job, JobStatus
+from bot.jobs.ports import Loaded, SupersededError
+from bot.store.inbox import Inbox, mark_done_within
+from bot.store.tables import jobs
+
+INTERRUPTING = frozenset(
+    {
+        ("issues", "closed"),
+        ("issues", "deleted"),
+        ("issues", "transferred"),
+        ("issues", "unlabeled"),
+        ("issues", "edited"),
+        ("issue_comment", "created"),
+        ("issue_comment", "edited"),
+        ("pull_request", "closed"),
+        ("installation", "deleted"),
+        ("installation", "suspend"),
+        ("installation_repositories", "removed"),
+    }
+)
+"""Events that may change what a running phase should do. What it then does is the state machine's decision."""
+
+
+def pull_key(repo_id: int, number: int) -> str:
+    """Key of events that name a pull request and not the issue it came from, until the job is known."""
+    return f"{repo_id}:pull/{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job with what the table knows beyond it."""
+
+    job: Job
+    rev: int
+    cost_usd: float | None
+    last_task: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimer:
+    key: str
+    timer: str
+    due_at: datetime
+    repo_id: int
+    installation_id: int
+
+
+class Jobs:
+    """Implements `ports.JobStore`; the rest serves timers, operators and the API."""
+
+    def __init__(self, engine: AsyncEngine, inbox: Inbox) -> None:
+        self._engine = engine
+        self._inbox = inbox
+
+    async def load(self, key: str) -> Loaded:
+        row = await self.find(key)
+        rows = await self._inbox.open_rows(key)
+        return Loaded(job=row.job if row else None, rev=row.rev if row else 0, rows=rows)
+
+    async def save(self, job: Job, *, rev: int, done: Sequence[int], task: str) -> int:
+        async with self._engine.begin() as connection:
+            if not await self._write(connection, job, rev, task):
+                await self._assert_own(connection, job.key, rev, task)
+            if done:
+                await mark_done_within(connection, done, task, datetime.now(UTC))
+        return rev + 1
+
+    async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str) -> bool:
+        values = {**_columns(job), "rev": rev + 1, "last_task": task}
+        if rev == 0:
+            try:
+                async with connection.begin_nested():
+                    await connection.execute(insert(jobs).values(key=job.key, created_at=job.created_at, **values))
+            except IntegrityError:
+                return False
+            return True
+        result = await connection.execute(update(jobs).where(jobs.c.key == job.key, jobs.c.rev == rev).values(**values))
+        return result.rowcount == 1
+
+    @staticmethod
+    async def _assert_own(connection: AsyncConnection, key: str, rev: int, task: str) -> None:
+        """A row already at the next revision by the same task is our own commit before a crash."""
+        found = (await connection.execute(select(jobs.c.rev, jobs.c.last_task).where(jobs.c.key == key))).first()
+        if found is None or tuple(found) != (rev + 1, task):
+            raise SupersededError(f"{key}: revision {rev} was expected, {found.rev if found else 'none'} is stored")
+
+    async def discard(self, key: str, *, done: Sequence[int], task: str) -> None:
+        await self._inbox.mark_done(done, task, datetime.now(UTC))
+
+    async def interrupted(self, key: str, after: int) -> bool:
+        return await self._inbox.has_open_after(key, after, INTERRUPTING)
+
+    async def find(self, key: str) -> JobRow | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(jobs).where(jobs.c.key == key))).first()
+        return _job_row(row) if row is not None else None
+
+    async def find_by_pull(self, repo_id: int, number: int) -> JobRow | None:
+        query = select(jobs).where(jobs.c.pull_key == pull_key(repo_id, number))
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return _job_row(row) if row is not None else None
+
+    async def find_by_issue(self, owner: str, name: str, number: int) -> JobRow | None:
+        """By today's name of the repository; the newest when a name was reused by another repository."""
+        query = (
+            select(jobs)
+            .where(jobs.c.owner == owner, jobs.c.name == name, jobs.c.issue_number == number)
+            .order_by(jobs.c.updated_at.desc())
+            .limit(1)
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return _job_row(row) if row is not None else None
+
+    async def list_jobs(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        owner: str | None = None,
+        name: str | None = None,
+        limit: int = 100,
+        before: datetime | None = None,
+    ) -> list[JobRow]:
+        """Last changed first; `before` pages on."""
+        query = select(jobs).order_by(jobs.c.updated_at.desc(), jobs.c.key).limit(limit)
+        if statuses:
+            query = query.where(jobs.c.status.in_([status.value for status in statuses]))
+        if owner is not None:
+            query = query.where(jobs.c.owner == owner)
+        if name is not None:
+            query = query.where(jobs.c.name == name)
+        if before is not None:
+            query = query.where(jobs.c.updated_at < before)
+        async with self._engine.connect() as connection:
+            return [_job_row(row) for row in await connection.execute(query)]
+
+    async def counts(self) -> dict[JobStatus, int]:
+        query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+        async with self._engine.connect() as connection:
+            return {JobStatus(status): count for status, count in await connection.execute(query)}
+
+    async def oldest_waiting(self) -> datetime | None:
+        """Since when the longest waiting job waits for a person."""
+        waiting = [JobStatus.PENDING_USER_INPUT.value, JobStatus.PENDING_HITL.value]
+        query = select(func.min(jobs.c.waiting_since)).where(jobs.c.status.in_(waiting))
+        async with self._engine.connect() as connection:
+            oldest: datetime | None = (await connection.execute(query)).scalar_one()
+        return oldest
+
+    async def due_timers(self, now: datetime, limit: int = 500) -> list[DueTimer]:
+        """Reminders and expiries whose time has come."""
+        due: list[DueTimer] = []
+        async with self._engine.connect() as connection:
+            for timer, column in (("remind", jobs.c.remind_at), ("expire", jobs.c.expire_at)):
+                query = (
+                    select(jobs.c.key, column, jobs.c.repo_id, jobs.c.installation_id)
+                    .where(column <= now)
+                    .order_by(column)
+                    .limit(limit)
+                )
+                due += [
+                    DueTimer(key, timer, at, repo, installation)
+                    for key, at, repo, installation in await connection.execute(query)
+                ]
+        return due
+
+    async def open_keys_of(self, *, installation_id: int | None = None, repo_ids: Collection[int] = ()) -> list[str]:
+        """Jobs of an installation or of repositories that have not ended: who is concerned when the App is removed."""
+        conditions: list[ColumnElement[bool]] = [jobs.c.repo_id.in_(list(repo_ids))]
+        if installation_id is not None:
+            conditions.append(jobs.c.installation_id == installation_id)
+        query = select(jobs.c.key).where(or_(*conditions), jobs.c.status.not_in([status.value for status in ENDED]))
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+
+def _columns(job: Job) -> dict[str, object]:
+    pull = job.pull
+    return {
+        "status": job.status.value,
+        "phase": job.journey.phase,
+        "state": job.model_dump_json(),
+        "repo_id": job.repository.id,
+        "installation_id": job.repository.installation_id,
+        "owner": job.repository.owner,
+        "name": job.repository.name,
+        "issue_number": job.issue_number,
+        "pull_number": pull.number if pull else None,
+        "pull_key": pull_key(job.repository.id, pull.number) if pull else None,
+        "remind_at": job.remind_at,
+        "expire_at": job.expire_at,
+        "waiting_since": job.waiting_since,
+        "cost_usd": job.journey.usage.cost_usd,
+        "updated_at": job.updated_at,
+    }
+
+
+def _job_row(row: Row[Any]) -> JobRow:
+    return JobRow(Job.model_validate_json(row.state), row.rev, row.cost_usd, row.last_task)

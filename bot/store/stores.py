@@ -1,0 +1,56 @@
+"""All repositories over one open database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from bot.jobs.job import ENDED
+from bot.store.database import Database, migrate
+from bot.store.inbox import Inbox
+from bot.store.instances import Instances
+from bot.store.jobs import Jobs
+from bot.store.tables import effects, inbox, job_events, jobs, module_calls
+from bot.store.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the rest of the service reads and writes through."""
+
+    database: Database
+    inbox: Inbox
+    jobs: Jobs
+    timeline: Timeline
+    instances: Instances
+
+    @classmethod
+    def over(cls, database: Database) -> "Stores":
+        events = Inbox(database.engine)
+        return cls(
+            database=database,
+            inbox=events,
+            jobs=Jobs(database.engine, events),
+            timeline=Timeline(database.engine),
+            instances=Instances(database.engine),
+        )
+
+    async def migrate(self) -> None:
+        await migrate(self.database)
+
+    async def retain(self, before: datetime, limit: int = 500) -> int:
+        """Delete one batch of what was finished before; how many rows. Jobs themselves and set-aside events stay."""
+        ended = select(jobs.c.key).where(
+            jobs.c.status.in_([status.value for status in ENDED]), jobs.c.updated_at < before
+        )
+        deleted = 0
+        async with self.database.engine.begin() as connection:
+            for table, old in (
+                (inbox, (inbox.c.done_at < before) & inbox.c.error.is_(None)),
+                (job_events, job_events.c.at < before),
+                (module_calls, module_calls.c.job_key.in_(ended)),
+                (effects, effects.c.job_key.in_(ended)),
+            ):
+                ids = select(table.c.id).where(old).limit(limit).scalar_subquery()
+                deleted += (await connection.execute(delete(table).where(table.c.id.in_(ids)))).rowcount
+        return deleted

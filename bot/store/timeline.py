@@ -1,0 +1,51 @@
+"""The timeline of a job: workflow events as people watched them. For showing and measuring, never for control flow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store.tables import job_events
+from pipeline.checkpoints import WorkflowEvent
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    id: int
+    job_key: str
+    event: WorkflowEvent
+
+
+class Timeline:
+    """The job_events table."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, events: Sequence[tuple[str, WorkflowEvent]]) -> None:
+        """Store (job key, event) pairs in order."""
+        if not events:
+            return
+        rows = [
+            {"job_key": key, **event.model_dump(exclude={"type"}), "type": event.type.value} for key, event in events
+        ]
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(job_events), rows)
+
+    async def of(self, job_key: str, *, after: int = 0, limit: int = 500) -> list[TimelineEntry]:
+        """Oldest first; `after` is the id of the last entry known."""
+        query = (
+            select(job_events)
+            .where(job_events.c.job_key == job_key, job_events.c.id > after)
+            .order_by(job_events.c.id)
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            TimelineEntry(
+                row["id"], row["job_key"], WorkflowEvent(**{name: row[name] for name in WorkflowEvent.model_fields})
+            )
+            for row in rows
+        ]

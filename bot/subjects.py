@@ -1,0 +1,151 @@
+"""What a delivery is about: which events are kept, and the key of the job each belongs to. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from bot.jobs.job import job_key
+from bot.store.jobs import pull_key
+
+OWN_EVENT = "skill_fleet"
+"""Event name of what we tell ourselves: timers, reconciliation, the operator. Never accepted from outside."""
+
+ACCEPTED: Mapping[str, frozenset[str]] = {
+    "issues": frozenset({"opened", "edited", "labeled", "unlabeled", "closed", "reopened", "transferred", "deleted"}),
+    "issue_comment": frozenset({"created", "edited", "deleted"}),
+    "pull_request": frozenset({"closed", "reopened", "synchronize"}),
+    "pull_request_review": frozenset({"submitted"}),
+    "pull_request_review_comment": frozenset({"created"}),
+    "check_run": frozenset({"rerequested", "requested_action"}),
+    "check_suite": frozenset({"rerequested"}),
+    "installation": frozenset({"deleted", "suspend"}),
+    "installation_repositories": frozenset({"removed"}),
+    "repository": frozenset({"deleted"}),
+}
+"""(event, actions) that can change a job. Everything else is answered and forgotten."""
+
+_TALK = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
+_BRANCH = re.compile(r"skill/issue-([1-9][0-9]{0,9})(?:-[1-9][0-9]{0,3})?")
+
+
+class SubjectError(Exception):
+    """The payload does not have the shape of its event; the text names what is missing."""
+
+
+def is_accepted(event: str, action: str, payload: Mapping[str, JsonValue]) -> bool:
+    """Could this change a job? What bots say is not listened to: neither our own comments nor those of others."""
+    if action not in ACCEPTED.get(event, frozenset()):
+        return False
+    return not (event in _TALK and action != "deleted" and _object(payload, "sender").get("type") == "Bot")
+
+
+def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
+    """Key of the job (or of what stands for it until it is known) that an accepted event is about.
+
+    Raises SubjectError when the payload lacks what names it.
+    """
+    if event == "installation" or event == "installation_repositories":
+        return f"installation:{_number(_object(payload, 'installation'), 'installation.id', 'id')}"
+    repository = _number(_object(payload, "repository"), "repository.id", "id")
+    match event:
+        case "repository":
+            return f"repository:{repository}"
+        case "issues":
+            return job_key(repository, _number(_object(payload, "issue"), "issue.number", "number"))
+        case "issue_comment":
+            issue = _object(payload, "issue")
+            number = _number(issue, "issue.number", "number")
+            return pull_key(repository, number) if issue.get("pull_request") else job_key(repository, number)
+        case "pull_request" | "pull_request_review" | "pull_request_review_comment":
+            pull = _object(payload, "pull_request")
+            return _of_pull(repository, _own_branch(pull, repository), pull)
+        case "check_run":
+            run = _object(payload, "check_run")
+            external = str(run.get("external_id") or "")
+            if match := re.match(rf"({repository}:[1-9][0-9]{{0,9}})(?![0-9])", external):
+                return match[1]
+            return _of_check(repository, _object(run, "check_suite"), run)
+        case "check_suite":
+            suite = _object(payload, "check_suite")
+            return _of_check(repository, suite, suite)
+    raise SubjectError(f"event {event!r} is not one we keep")
+
+
+def is_shared(key: str) -> bool:
+    """Does this key stand for every job of an installation or repository?"""
+    return key.startswith(("installation:", "repository:"))
+
+
+def is_pull(key: str) -> bool:
+    """Does this key name a pull request whose job is not known (yet)?"""
+    return ":pull/" in key
+
+
+def installation_of(payload: Mapping[str, JsonValue]) -> int | None:
+    """Id of the installation the event came through, if it names one."""
+    return _optional_id(payload, "installation")
+
+
+def repository_of(payload: Mapping[str, JsonValue]) -> int | None:
+    """Id of the repository, if the event names one."""
+    return _optional_id(payload, "repository")
+
+
+def concerned(event: str, body: bytes) -> tuple[int | None, list[int]]:
+    """(installation, repositories) whose jobs a shared event is about."""
+    payload: JsonValue = json.loads(body)
+    assert isinstance(payload, dict), "only objects are stored"
+    if event == "installation":
+        return installation_of(payload), []
+    if event == "repository":
+        repository = repository_of(payload)
+        return None, [repository] if repository is not None else []
+    removed = payload.get("repositories_removed")
+    items = removed if isinstance(removed, list) else []
+    return None, [id_ for item in items if isinstance(item, dict) and isinstance(id_ := item.get("id"), int)]
+
+
+def _of_check(repository: int, suite: Mapping[str, JsonValue], run: Mapping[str, JsonValue]) -> str:
+    pulls = run.get("pull_requests")
+    pull = pulls[0] if isinstance(pulls, list) and pulls and isinstance(pulls[0], dict) else None
+    branch = suite.get("head_branch")
+    if isinstance(branch, str) and (match := _BRANCH.fullmatch(branch)):
+        return job_key(repository, int(match[1]))
+    if pull is None:
+        raise SubjectError("neither check's external_id nor its branch nor its pull requests name a job")
+    return pull_key(repository, _number(pull, "pull_requests[0].number", "number"))
+
+
+def _of_pull(repository: int, branch: str, pull: Mapping[str, JsonValue]) -> str:
+    match = _BRANCH.fullmatch(branch)
+    if match:
+        return job_key(repository, int(match[1]))
+    return pull_key(repository, _number(pull, "pull_request.number", "number"))
+
+
+def _own_branch(pull: Mapping[str, JsonValue], repository: int) -> str:
+    """The head branch when it lies in the repository itself: a fork may call its branches whatever it likes."""
+    head = _object(pull, "head")
+    home = head.get("repo")
+    if not isinstance(home, dict) or home.get("id") != repository:
+        return ""
+    return str(head.get("ref") or "")
+
+
+def _object(value: Mapping[str, JsonValue], name: str) -> Mapping[str, JsonValue]:
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: Mapping[str, JsonValue], where: str, name: str) -> int:
+    found = value.get(name)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < 2**63:
+        raise SubjectError(f"{where} is missing or not a positive number")
+    return found
+
+
+def _optional_id(payload: Mapping[str, JsonValue], name: str) -> int | None:
+    found = _object(payload, name).get("id")
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < 2**63 else None

@@ -1,0 +1,86 @@
+"""The inbox table on both databases."""
+
+from datetime import timedelta
+
+from bot.store.inbox import SET_ASIDE, NewEvent, retry_delay
+from bot.store.jobs import pull_key
+from bot.store.stores import Stores
+from tests.jobs import NOON, make_job, make_pull
+
+
+def event(delivery: str, key: str = "7:1", **changes: object) -> NewEvent:
+    values: dict[str, object] = {"event": "issues", "action": "opened", "body": b"{}", "received_at": NOON, **changes}
+    return NewEvent(delivery=delivery, key=key, **values)  # type: ignore[arg-type]
+
+
+async def test_a_delivery_is_stored_once_however_often_it_comes(stores: Stores) -> None:
+    new = await stores.inbox.add([event("a"), event("b"), event("a")])
+    assert [stored.event.delivery for stored in new] == ["a", "b"]
+    assert await stores.inbox.add([event("b"), event("a")]) == []
+    assert [row.delivery for row in await stores.inbox.open_rows("7:1")] == ["a", "b"]
+
+
+async def test_rows_keep_the_order_of_arrival_and_their_bytes(stores: Stores) -> None:
+    bodies = [b'{"n":%d,"x":"\xc3\xa9\\u0000"}' % n for n in range(50)]
+    await stores.inbox.add([event(f"d{n}", body=body) for n, body in enumerate(bodies)])
+    rows = await stores.inbox.open_rows("7:1")
+    assert [row.body for row in rows] == bodies
+    assert rows[0].received_at == NOON
+
+
+async def test_open_keys_are_due_after_the_grace_time(stores: Stores) -> None:
+    await stores.inbox.add([event("a"), event("b"), event("c", "7:2")])
+    assert await stores.inbox.due(NOON) == []
+    due = await stores.inbox.due(NOON + timedelta(minutes=1))
+    assert [(found.key, found.first_id, found.last_id) for found in due] == [("7:1", 1, 2), ("7:2", 3, 3)]
+    assert len(await stores.inbox.all_open()) == 2
+
+
+async def test_each_try_waits_longer_and_remembers_why_the_last_one_failed(stores: Stores) -> None:
+    await stores.inbox.add([event("a")])
+    now = NOON
+    for attempts in range(3):
+        await stores.inbox.note_failure("7:1", f"reason {attempts}", now)
+        now += retry_delay(attempts)
+        [due] = await stores.inbox.due(now)
+        assert due.attempts == attempts
+        await stores.inbox.count_try("7:1", due.last_id, now, due.attempts)
+        assert await stores.inbox.due(now) == []
+    [entry] = await stores.inbox.list_entries()
+    assert (entry.attempts, entry.error) == (3, "reason 2")
+    assert retry_delay(0) == timedelta(seconds=15)
+    assert retry_delay(100) == timedelta(hours=1)
+
+
+async def test_a_row_set_aside_keeps_its_reason_until_it_is_requeued(stores: Stores) -> None:
+    await stores.inbox.add([event("a"), event("b")])
+    await stores.inbox.note_failure("7:1", "boom", NOON)
+    assert await stores.inbox.set_aside("7:1", 1, "too often", NOON) == [1]
+    assert [row.id for row in await stores.inbox.open_rows("7:1")] == [2]
+    [aside] = await stores.inbox.list_entries(state=SET_ASIDE)
+    assert (aside.id, aside.error, aside.done_by) == (1, "boom", SET_ASIDE)
+    backlog = await stores.inbox.backlog()
+    assert (backlog.open, backlog.set_aside, backlog.oldest) == (1, 1, NOON)
+    [woken] = await stores.inbox.requeue([1], NOON)
+    assert (woken.key, woken.first_id, woken.attempts) == ("7:1", 1, 0)
+    assert [row.id for row in await stores.inbox.open_rows("7:1")] == [1, 2]
+
+
+async def test_events_of_a_pull_request_go_to_the_job_that_made_it(stores: Stores) -> None:
+    await stores.inbox.add([event("a", pull_key(7, 9)), event("b", pull_key(7, 10)), event("c", pull_key(8, 9))])
+    assert await stores.inbox.rekey_pulls() == set()
+    await stores.jobs.save(make_job(4, pull=make_pull(9, 4)), rev=0, done=[], task="t")
+    assert await stores.inbox.rekey_pulls() == {"7:4"}
+    assert [row.delivery for row in await stores.inbox.open_rows("7:4")] == ["a"]
+    assert [row.delivery for row in await stores.inbox.open_rows(pull_key(7, 10))] == ["b"]
+
+
+async def test_retention_forgets_what_is_done_and_keeps_what_is_open_or_set_aside(stores: Stores) -> None:
+    await stores.inbox.add([event(name) for name in ("open", "done", "aside")])
+    await stores.inbox.mark_done([2], "t", NOON)
+    await stores.inbox.note_failure("7:1", "boom", NOON)
+    await stores.inbox.set_aside("7:1", 3, "x", NOON)
+    await stores.inbox.requeue([1], NOON)
+    assert await stores.retain(NOON) == 0
+    assert await stores.retain(NOON + timedelta(days=1)) == 1
+    assert [entry.delivery for entry in await stores.inbox.list_entries(state="all")] == ["aside", "open"]

@@ -1,0 +1,102 @@
+"""The jobs table on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.jobs.job import JobStatus
+from bot.jobs.ports import SupersededError
+from bot.store.inbox import NewEvent
+from bot.store.stores import Stores
+from tests.jobs import NOON, make_job, make_pull
+
+
+async def _event(stores: Stores, delivery: str, key: str = "7:1", event: str = "issues", action: str = "edited") -> int:
+    [stored] = await stores.inbox.add([NewEvent(delivery, key, event, action, b"{}")])
+    return stored.id
+
+
+async def test_a_job_comes_back_as_it_was_saved(stores: Stores) -> None:
+    job = make_job(waiting_since=NOON, remind_at=NOON + timedelta(days=1), pull=make_pull(9))
+    assert (await stores.jobs.load(job.key)).job is None
+    assert await stores.jobs.save(job, rev=0, done=[], task="t") == 1
+    loaded = await stores.jobs.load(job.key)
+    assert (loaded.job, loaded.rev, loaded.rows) == (job, 1, [])
+
+
+async def test_saving_marks_the_rows_it_dealt_with_and_no_other(stores: Stores) -> None:
+    first, second = await _event(stores, "a"), await _event(stores, "b")
+    await stores.jobs.save(make_job(), rev=0, done=[first], task="t")
+    assert [row.id for row in (await stores.jobs.load("7:1")).rows] == [second]
+    entry = await stores.inbox.entry(first)
+    assert entry is not None
+    assert entry.done_by == "t"
+
+
+async def test_saving_again_for_the_same_task_changes_nothing(stores: Stores) -> None:
+    job = make_job()
+    await stores.jobs.save(job, rev=0, done=[], task="t")
+    await stores.jobs.save(job.moved(JobStatus.RUNNING), rev=1, done=[], task="t:2")
+    assert await stores.jobs.save(job.moved(JobStatus.RUNNING), rev=1, done=[], task="t:2") == 2
+    loaded = await stores.jobs.load(job.key)
+    assert loaded.rev == 2
+
+
+@pytest.mark.parametrize(("rev", "task"), [(0, "other"), (1, "other"), (5, "t")])
+async def test_somebody_elses_save_supersedes(stores: Stores, rev: int, task: str) -> None:
+    job = make_job()
+    await stores.jobs.save(job, rev=0, done=[], task="t")
+    await stores.jobs.save(job, rev=1, done=[], task="t2")
+    row = await _event(stores, "a")
+    with pytest.raises(SupersededError):
+        await stores.jobs.save(job.with_(title="stale"), rev=rev, done=[row], task=task)
+    loaded = await stores.jobs.load(job.key)
+    assert loaded.job == job
+    assert [open_row.id for open_row in loaded.rows] == [row], "a save that failed marks nothing"
+
+
+async def test_a_job_is_found_by_its_pull_request_and_by_its_issue(stores: Stores) -> None:
+    job = make_job(4, pull=make_pull(9, 4))
+    await stores.jobs.save(job, rev=0, done=[], task="t")
+    by_pull = await stores.jobs.find_by_pull(7, 9)
+    by_issue = await stores.jobs.find_by_issue("acme", "skills", 4)
+    assert by_pull is not None
+    assert by_issue is not None
+    assert by_pull.job == by_issue.job == job
+    assert await stores.jobs.find_by_pull(8, 9) is None
+
+
+async def test_timers_are_due_when_their_time_has_come(stores: Stores) -> None:
+    await stores.jobs.save(make_job(1, remind_at=NOON), rev=0, done=[], task="t")
+    await stores.jobs.save(make_job(2, expire_at=NOON + timedelta(hours=1)), rev=0, done=[], task="t")
+    await stores.jobs.save(make_job(3), rev=0, done=[], task="t")
+    assert [(due.key, due.timer) for due in await stores.jobs.due_timers(NOON)] == [("7:1", "remind")]
+    assert len(await stores.jobs.due_timers(NOON + timedelta(hours=2))) == 2
+
+
+async def test_jobs_are_listed_by_status_and_repository_and_counted(stores: Stores) -> None:
+    for number in range(1, 6):
+        status = JobStatus.PROMOTED if number % 2 else JobStatus.QUEUED
+        job = make_job(number, status=status, updated_at=NOON + timedelta(minutes=number))
+        await stores.jobs.save(job, rev=0, done=[], task="t")
+    promoted = await stores.jobs.list_jobs(statuses=[JobStatus.PROMOTED], owner="acme", name="skills")
+    assert [row.job.issue_number for row in promoted] == [5, 3, 1]
+    page = await stores.jobs.list_jobs(limit=2, before=NOON + timedelta(minutes=4))
+    assert [row.job.issue_number for row in page] == [3, 2]
+    assert await stores.jobs.counts() == {JobStatus.PROMOTED: 3, JobStatus.QUEUED: 2}
+    assert await stores.jobs.list_jobs(owner="other") == []
+
+
+async def test_only_words_that_matter_interrupt_a_phase(stores: Stores) -> None:
+    seen = await _event(stores, "a", event="issue_comment", action="created")
+    await _event(stores, "b", event="check_run", action="rerequested")
+    assert not await stores.jobs.interrupted("7:1", seen)
+    await _event(stores, "c", event="issue_comment", action="created")
+    assert await stores.jobs.interrupted("7:1", seen)
+    assert not await stores.jobs.interrupted("7:2", 0)
+
+
+async def test_rows_that_concern_no_job_are_discarded(stores: Stores) -> None:
+    row = await _event(stores, "a")
+    await stores.jobs.discard("7:1", done=[row], task="t")
+    assert (await stores.jobs.load("7:1")).rows == []

@@ -1,0 +1,85 @@
+"""Which job an event belongs to."""
+
+import pytest
+from pydantic import JsonValue
+
+from bot.subjects import SubjectError, concerned, is_accepted, is_pull, is_shared, subject
+
+REPO: dict[str, JsonValue] = {"repository": {"id": 7}}
+
+
+def pull(ref: str, *, home: JsonValue = 7) -> dict[str, JsonValue]:
+    return {**REPO, "pull_request": {"number": 9, "head": {"ref": ref, "repo": {"id": home} if home else None}}}
+
+
+CASES: list[tuple[str, dict[str, JsonValue], str]] = [
+    ("issues", {**REPO, "issue": {"number": 5}}, "7:5"),
+    ("issue_comment", {**REPO, "issue": {"number": 5}}, "7:5"),
+    ("issue_comment", {**REPO, "issue": {"number": 9, "pull_request": {"url": "x"}}}, "7:pull/9"),
+    ("pull_request", pull("skill/issue-5"), "7:5"),
+    ("pull_request", pull("skill/issue-5-2"), "7:5"),
+    ("pull_request", pull("skill/issue-5x"), "7:pull/9"),
+    ("pull_request", pull("feature"), "7:pull/9"),
+    ("pull_request", pull("skill/issue-5", home=8), "7:pull/9"),
+    ("pull_request", pull("skill/issue-5", home=None), "7:pull/9"),
+    ("pull_request_review", pull("skill/issue-5"), "7:5"),
+    ("pull_request_review_comment", pull("skill/issue-5"), "7:5"),
+    ("check_run", {**REPO, "check_run": {"external_id": "7:5"}}, "7:5"),
+    ("check_run", {**REPO, "check_run": {"external_id": "7:5:check"}}, "7:5"),
+    (
+        "check_run",
+        {**REPO, "check_run": {"external_id": "", "check_suite": {"head_branch": "skill/issue-6"}}},
+        "7:6",
+    ),
+    ("check_run", {**REPO, "check_run": {"pull_requests": [{"number": 9}]}}, "7:pull/9"),
+    ("check_suite", {**REPO, "check_suite": {"head_branch": "skill/issue-6"}}, "7:6"),
+    ("check_suite", {**REPO, "check_suite": {"head_branch": None, "pull_requests": [{"number": 9}]}}, "7:pull/9"),
+    ("installation", {"installation": {"id": 3}}, "installation:3"),
+    ("installation_repositories", {"installation": {"id": 3}}, "installation:3"),
+    ("repository", REPO, "repository:7"),
+]
+
+
+@pytest.mark.parametrize(("event", "payload", "key"), CASES)
+def test_an_event_names_its_job(event: str, payload: dict[str, JsonValue], key: str) -> None:
+    assert subject(event, payload) == key
+    assert is_pull(key) == ("pull/" in key)
+    assert is_shared(key) == (":" in key and not key[0].isdigit())
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("issues", {}),
+        ("issues", {**REPO, "issue": {"number": True}}),
+        ("issues", {"repository": {"id": -1}, "issue": {"number": 5}}),
+        ("issues", {"repository": [], "issue": {"number": 5}}),
+        ("pull_request", {**REPO, "pull_request": None}),
+        ("check_suite", {**REPO, "check_suite": {"head_branch": "main", "pull_requests": []}}),
+        ("installation", {}),
+        ("push", REPO),
+    ],
+)
+def test_an_event_that_names_nothing_is_an_error_that_says_what_is_missing(
+    event: str, payload: dict[str, JsonValue]
+) -> None:
+    with pytest.raises(SubjectError, match=r"missing|name a job|not one we keep"):
+        subject(event, payload)
+
+
+def test_bots_are_not_listened_to_but_people_and_deletions_are() -> None:
+    bot: dict[str, JsonValue] = {"sender": {"type": "Bot"}}
+    person: dict[str, JsonValue] = {"sender": {"type": "User"}}
+    assert not is_accepted("issue_comment", "created", bot)
+    assert not is_accepted("pull_request_review", "submitted", bot)
+    assert is_accepted("issue_comment", "deleted", bot)
+    assert is_accepted("issue_comment", "created", person)
+    assert is_accepted("pull_request", "closed", bot), "a merge queue is a bot"
+    assert is_accepted("issues", "labeled", bot), "who may start a job is decided with the repository's rules"
+
+
+def test_a_shared_event_names_whom_it_concerns() -> None:
+    assert concerned("installation", b'{"installation":{"id":3}}') == (3, [])
+    assert concerned("repository", b'{"repository":{"id":7}}') == (None, [7])
+    removed = b'{"installation":{"id":3},"repositories_removed":[{"id":7},{"id":"x"},null]}'
+    assert concerned("installation_repositories", removed) == (None, [7])
