@@ -1,0 +1,247 @@
+"""Turns stored events into tasks: right behind the commit, again when a task was lost, and when a timer is due.
+
+Nothing here is needed for correctness of a single event except the sweeper: a wake-up that was lost (crash, cancelled
+or failed task) is found as an open inbox row and tried again, later and later; a row that keeps failing is set aside.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from bot.engine.runtime import WakeUp, wake_ups_for
+from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
+from bot.store.jobs import Jobs
+from bot.subjects import OWN_EVENT, concerned, is_pull, is_shared
+
+_log = structlog.get_logger(__name__)
+
+
+class Tasks(Protocol):
+    """The part of the engine that the dispatcher needs."""
+
+    async def wake(self, wake_ups: Sequence[WakeUp]) -> None: ...
+
+    async def busy_keys(self) -> set[str]: ...
+
+    async def forget_finished(self, before: datetime) -> int: ...
+
+
+OnStored = Callable[[Sequence[StoredEvent]], Awaitable[None]]
+"""Best effort reactions to fresh events, e.g. the 👀 on a comment; its errors are logged and forgotten."""
+
+
+class Observer(Protocol):
+    """Who counts what happens here."""
+
+    def swept(self, count: int) -> None: ...
+
+    def set_aside(self, count: int) -> None: ...
+
+    def timers(self, count: int) -> None: ...
+
+
+class _Nobody:
+    def swept(self, count: int) -> None: ...
+
+    def set_aside(self, count: int) -> None: ...
+
+    def timers(self, count: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How often, in seconds."""
+
+    sweep: float = 5.0
+    timers: float = 15.0
+    retention: float = 3600.0
+    coalesce: float = 0.01
+    """How long fresh events gather before they become wake-ups."""
+
+
+@dataclass
+class Dispatcher:
+    """Start with `start`, feed with `stored`, end with `stop`. One per process."""
+
+    inbox: Inbox
+    jobs: Jobs
+    tasks: Tasks
+    max_attempts: int
+    retention: timedelta
+    retain: Callable[[datetime], Awaitable[int]]
+    on_stored: OnStored | None = None
+    observer: Observer = field(default_factory=_Nobody)
+    schedule: Schedule = Schedule()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _fresh: list[StoredEvent] = field(default_factory=list)
+    _signal: asyncio.Event = field(default_factory=asyncio.Event)
+    _loops: list[asyncio.Task[None]] = field(default_factory=list)
+    _reactions: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def stored(self, events: Sequence[StoredEvent]) -> None:
+        """These events are durable now; wake their jobs soon. Never blocks."""
+        self._fresh.extend(events)
+        self._signal.set()
+
+    async def start(self) -> None:
+        """Wake every job with open rows (a process may have died before it did), then keep going."""
+        await self.wake_all_open()
+        self._loops = [
+            asyncio.create_task(self._dispatch_forever(), name="dispatch"),
+            asyncio.create_task(self._every(self.schedule.sweep, self.sweep), name="sweep"),
+            asyncio.create_task(self._every(self.schedule.timers, self.fire_timers), name="timers"),
+            asyncio.create_task(self._every(self.schedule.retention, self.clean_up), name="retention"),
+        ]
+
+    async def stop(self) -> None:
+        """What is not dispatched yet stays in the inbox; the next process finds it there."""
+        for loop in (*self._loops, *self._reactions):
+            loop.cancel()
+        for loop in (*self._loops, *self._reactions):
+            with suppress(asyncio.CancelledError):
+                await loop
+        self._loops.clear()
+
+    async def wake_all_open(self) -> None:
+        """Events left open by a process that died are due at once; those whose task failed keep their turn."""
+        await self.inbox.rekey_pulls()
+        await self._wake((found.key, found.last_id) for found in await self.inbox.all_open())
+
+    async def dispatch(self) -> None:
+        """Wake the jobs of the events stored since the last time."""
+        fresh, self._fresh = self._fresh, []
+        if not fresh:
+            return
+        self._react(fresh)
+        keys = [(stored.key, stored.id) for stored in fresh]
+        pulls = [id_ for key, id_ in keys if is_pull(key)]
+        if pulls:
+            # Of a job we know: wake that. Of one we do not know (its pull request is being made right now, or it is
+            # none of ours): the sweeper asks again after the grace time.
+            keys += [(key, max(pulls)) for key in await self.inbox.rekey_pulls()]
+        await self._wake((key, id_) for key, id_ in keys if not is_pull(key))
+
+    async def _wake(self, keys: Iterable[tuple[str, int]]) -> None:
+        pairs = list(keys)
+        for shared in {key for key, _ in pairs if is_shared(key)}:
+            await self._fan_out(shared)
+        await self.tasks.wake(wake_ups_for((key, id_) for key, id_ in pairs if not is_shared(key)))
+
+    async def sweep(self) -> None:
+        """Try again what is still open and has no task; set aside what was tried too often."""
+        now = self.clock()
+        due = await self.inbox.due(now)
+        if not due:
+            return
+        await self.inbox.rekey_pulls()
+        busy = await self.tasks.busy_keys()
+        again: list[WakeUp] = []
+        for found in await self.inbox.due(now):
+            if found.key in busy:
+                continue
+            if is_shared(found.key):
+                await self._fan_out(found.key)
+                continue
+            if found.attempts >= self.max_attempts:
+                await self._set_aside(found, now)
+                continue
+            await self.inbox.count_try(found.key, found.last_id, now, found.attempts)
+            again.append(WakeUp(found.key, f"sweep:{found.key}:{found.last_id}:{found.attempts + 1}"))
+        if again:
+            _log.info("sweeping open events", jobs=len(again))
+            self.observer.swept(len(again))
+            await self.tasks.wake(again)
+
+    async def _set_aside(self, found: OpenKey, now: datetime) -> None:
+        reason = f"tried {found.attempts} times without success"
+        ids = await self.inbox.set_aside(found.key, found.last_id, reason, now)
+        _log.error("events set aside", job=found.key, inbox=ids, reason=reason)
+        self.observer.set_aside(len(ids))
+
+    async def fire_timers(self) -> None:
+        """Reminders and expiries that are due become events of their jobs, once each."""
+        due = await self.jobs.due_timers(self.clock())
+        events = [
+            NewEvent(
+                delivery=f"timer:{timer.timer}:{timer.key}:{timer.due_at.isoformat()}",
+                key=timer.key,
+                event=OWN_EVENT,
+                action="timer",
+                body=f'{{"timer":"{timer.timer}"}}'.encode(),
+                repo_id=timer.repo_id,
+                installation_id=timer.installation_id,
+                received_at=self.clock(),
+            )
+            for timer in due
+        ]
+        stored = await self.inbox.add(events)
+        if stored:
+            self.observer.timers(len(stored))
+            self.stored(stored)
+
+    async def clean_up(self) -> None:
+        """Forget what is older than the retention time."""
+        before = self.clock() - self.retention
+        forgotten = 1
+        while forgotten:
+            forgotten = await self.tasks.forget_finished(before) + await self.retain(before)
+
+    async def _fan_out(self, shared: str) -> None:
+        """An event about an installation or a repository concerns each of its jobs: one row for each of them."""
+        for row in await self.inbox.open_rows(shared):
+            installation, repositories = concerned(row.event, row.body)
+            keys = await self.jobs.open_keys_of(installation_id=installation, repo_ids=repositories)
+            stored = await self.inbox.add(
+                [
+                    NewEvent(
+                        delivery=f"{row.delivery}#{key}",
+                        key=key,
+                        event=row.event,
+                        action=row.action,
+                        body=row.body,
+                        installation_id=installation,
+                        received_at=row.received_at,
+                    )
+                    for key in keys
+                ]
+            )
+            await self.inbox.mark_done([row.id], f"fanned out to {len(keys)}", self.clock())
+            await self.tasks.wake(wake_ups_for((new.key, new.id) for new in stored))
+
+    def _react(self, fresh: Sequence[StoredEvent]) -> None:
+        if self.on_stored is None:
+            return
+        task = asyncio.create_task(self._react_quietly(self.on_stored, fresh))
+        self._reactions.add(task)
+        task.add_done_callback(self._reactions.discard)
+
+    @staticmethod
+    async def _react_quietly(on_stored: OnStored, fresh: Sequence[StoredEvent]) -> None:
+        try:
+            await on_stored(fresh)
+        except Exception as error:
+            _log.warning("instant reaction failed", error=type(error).__qualname__)
+
+    async def _dispatch_forever(self) -> None:
+        while True:
+            await self._signal.wait()
+            await asyncio.sleep(self.schedule.coalesce)
+            self._signal.clear()
+            try:
+                await self.dispatch()
+            except Exception:
+                _log.exception("dispatch failed; the sweeper will find the events")
+
+    @staticmethod
+    async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:
+                _log.exception("housekeeping failed; it is tried again")

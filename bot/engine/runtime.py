@@ -1,0 +1,223 @@
+"""DBOS, configured and driven: one queue, one workflow, one task per wake-up of a job.
+
+Tasks of one job run one after the other (the partition), tasks of different jobs side by side. A task that fails
+leaves its inbox rows open with the reason; the sweeper tries again. SQLite has one process (a file lock); on PostgreSQL
+every process has its own executor id, since two that share one strand each other's tasks.
+"""
+
+import asyncio
+import socket
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from dbos._serialization import DBOSPortableJSONSerializer
+from sqlalchemy import Connection
+
+from bot.engine.steps import DurableSteps
+from bot.jobs.ports import Steps
+from bot.store.database import Database
+
+QUEUE = "jobs"
+WORKFLOW = "advance"
+APPLICATION = "skill-fleet"
+APPLICATION_VERSION = "1"
+"""Pinned: a version that changes with the code would orphan running tasks at every deploy."""
+MAX_RECOVERIES = 20
+WAKE_UPS_PER_TRANSACTION = 20
+
+Advance = Callable[[str, str, Steps], Awaitable[None]]
+"""(job key, task id, steps): bring the job as far as it goes."""
+OnFailure = Callable[[str, str], Awaitable[None]]
+"""(job key, reason): a task failed."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A task to be: for this job, under this id. The same id is the same task, however often it is enqueued."""
+
+    key: str
+    task: str
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    workers: int = 16
+    polling_seconds: float = 0.1
+    drain_seconds: int = 25
+    recorded_errors: tuple[type[Exception], ...] = ()
+
+
+class Engine:
+    """Starts, feeds and stops DBOS. At most one per process."""
+
+    def __init__(
+        self,
+        database: Database,
+        advance: Advance,
+        on_failure: OnFailure,
+        options: EngineOptions = EngineOptions(),
+    ) -> None:
+        self._database = database
+        self._advance = advance
+        self._on_failure = on_failure
+        self._options = options
+        self._steps = DurableSteps(options.recorded_errors)
+        self._client: DBOSClient | None = None
+        self.executor_id = "local" if database.is_sqlite else f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        self.running: dict[str, float] = {}
+        self.accepting = False
+
+    async def start(self) -> None:
+        """Launch inside the running loop, so that tasks run on it. The schema is migrated already."""
+        global _current
+        serializer = DBOSPortableJSONSerializer()
+        sqlite = self._database.is_sqlite
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_url": self._database.sync_url,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self.executor_id,
+            "serializer": serializer,
+            "max_executor_threads": 32,
+            "sys_db_pool_size": 4 if sqlite else 20,
+            "log_level": "ERROR",
+            "run_migrations": True,
+            "scheduler_polling_interval_sec": 3600.0,
+        }
+        _current = self
+        DBOS(config=config)
+        # The queue has to exist before launch: afterwards it would be noticed only at the next look, a second later.
+        await asyncio.to_thread(DBOS.migrate, self._database.sync_url)
+        self._client = await asyncio.to_thread(
+            lambda: DBOSClient(
+                system_database_url=self._database.sync_url, application_name=APPLICATION, serializer=serializer
+            )
+        )
+        await self._client.register_queue_async(
+            QUEUE,
+            partition_concurrency=1,
+            worker_concurrency=self._options.workers,
+            polling_interval_sec=self._options.polling_seconds,
+            on_conflict="always_update",
+        )
+        self.accepting = True
+        DBOS.launch()
+
+    async def stop(self) -> None:
+        """Stop claiming, let running tasks finish within the drain time, then let go of the database."""
+        global _current
+        self.accepting = False
+        if self._client is None:
+            return
+        # DBOS looks once a second whether its tasks are done; with none running there is nothing to look for.
+        drain = self._options.drain_seconds if self.running else 0
+        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=drain)
+        # DBOS made its executor the loop's default one and has just shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="loop-"))
+        self._client.destroy()
+        self._client = None
+        _current = None
+
+    async def wake(self, wake_ups: Sequence[WakeUp]) -> None:
+        """Enqueue tasks. Known ids are no-ops. Transactions are kept short: intake waits for the same lock."""
+        for start in range(0, len(wake_ups), WAKE_UPS_PER_TRANSACTION):
+            await self._enqueue(wake_ups[start : start + WAKE_UPS_PER_TRANSACTION])
+
+    async def _enqueue(self, wake_ups: Sequence[WakeUp]) -> None:
+        client = self._client
+        assert client is not None, "the engine is not running"
+
+        def enqueue(connection: Connection) -> None:
+            for wake_up in wake_ups:
+                options: EnqueueOptions = {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": wake_up.task,
+                    "queue_partition_key": wake_up.key,
+                }
+                client.enqueue_in_transaction(connection, options, wake_up.key)
+
+        async with self._database.engine.begin() as connection:
+            await connection.run_sync(enqueue)
+
+    async def busy_keys(self) -> set[str]:
+        """Jobs that have a task waiting or running, on any process."""
+        assert self._client is not None, "the engine is not running"
+        tasks = await self._client.list_workflows_async(
+            status=["ENQUEUED", "PENDING", "DELAYED"], queue_name=QUEUE, load_input=False, load_output=False
+        )
+        return {task.queue_partition_key for task in tasks if task.queue_partition_key is not None}
+
+    async def cancel(self, key: str) -> list[str]:
+        """Cancel the tasks of a job (its rows stay open); their ids."""
+        assert self._client is not None, "the engine is not running"
+        tasks = await self._client.list_workflows_async(
+            status=["ENQUEUED", "PENDING", "DELAYED"], queue_name=QUEUE, load_input=False, load_output=False
+        )
+        ids = [task.workflow_id for task in tasks if task.queue_partition_key == key]
+        await self._client.cancel_workflows_async(ids)
+        return ids
+
+    async def forget_finished(self, before: datetime, limit: int = 1_000) -> int:
+        """Delete the records of tasks that finished before; how many."""
+        assert self._client is not None, "the engine is not running"
+        tasks = await self._client.list_workflows_async(
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            queue_name=QUEUE,
+            completed_before=before.astimezone(UTC).isoformat(),
+            limit=limit,
+            load_input=False,
+            load_output=False,
+        )
+        if tasks:
+            await self._client.delete_workflows_async([task.workflow_id for task in tasks])
+        return len(tasks)
+
+    async def recover(self, dead: Collection[str]) -> int:
+        """Put the running tasks of executors that died back on the queue; how many."""
+        handles = await asyncio.to_thread(DBOS._recover_pending_workflows, list(dead))
+        return len(handles)
+
+    async def run_task(self, key: str, task: str) -> None:
+        """What a task does; called by the workflow."""
+        if not self.accepting:
+            await (
+                asyncio.Event().wait()
+            )  # claimed while stopping: it stays unfinished and is recovered at the next start
+        self.running[task] = time.monotonic()
+        with structlog.contextvars.bound_contextvars(job=key, task=task):
+            try:
+                await self._advance(key, task, self._steps)
+            except Exception as error:
+                _log.warning("task failed", error=type(error).__qualname__, reason=str(error)[:500])
+                await self._on_failure(key, f"{type(error).__qualname__}: {error}")
+                raise
+            finally:
+                del self.running[task]
+
+
+_current: Engine | None = None
+
+
+@DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_RECOVERIES)
+async def _advance_workflow(key: str) -> None:
+    task = DBOS.workflow_id
+    if _current is None or task is None:
+        raise RuntimeError("a task was started outside the engine")
+    await _current.run_task(key, task)
+
+
+def wake_ups_for(stored: Iterable[tuple[str, int]]) -> list[WakeUp]:
+    """One wake-up per job for these (key, inbox id), under an id that sorts in the order of arrival."""
+    newest: dict[str, int] = {}
+    for key, id_ in stored:
+        newest[key] = max(id_, newest.get(key, 0))
+    return [WakeUp(key, f"ev:{id_:019d}") for key, id_ in newest.items()]

@@ -1,0 +1,228 @@
+"""Tasks on DBOS over both databases: order, replay, failure and healing."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.engine.runtime import WakeUp
+from bot.engine.steps import StepFailedError
+from bot.jobs.ports import Steps, SupersededError
+from bot.store.inbox import SET_ASIDE, NewEvent
+from pipeline.models import Value
+from tests.integration.engine.conftest import StartService
+from tests.jobs import make_job
+
+
+class Text(Value):
+    text: str
+
+
+@dataclass
+class Script:
+    """An advance function that notes what it saw, and a way to wait for it."""
+
+    seen: list[tuple[str, list[str]]] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    load: Callable[[str], object] | None = None
+
+    async def note(self, key: str, deliveries: list[str]) -> None:
+        async with self.changed:
+            self.seen.append((key, deliveries))
+            self.changed.notify_all()
+
+    async def until(self, ready: Callable[[list[tuple[str, list[str]]]], bool]) -> None:
+        async with asyncio.timeout(20), self.changed:
+            await self.changed.wait_for(lambda: ready(self.seen))
+
+
+def _event(delivery: str, key: str = "7:1") -> NewEvent:
+    return NewEvent(delivery, key, "issues", "opened", b"{}")
+
+
+async def test_an_event_becomes_a_task_that_sees_it(start: StartService) -> None:
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance)
+    assert await service.put(_event("a"))
+    assert not await service.put(_event("a"))
+    await script.until(lambda seen: ("7:1", ["a"]) in seen)
+
+
+async def test_tasks_of_one_job_never_overlap_and_those_of_others_do(start: StartService) -> None:
+    active: set[str] = set()
+    overlaps: list[str] = []
+    together = asyncio.Event()
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        if key in active:
+            overlaps.append(key)
+        active.add(key)
+        if {"7:1", "7:2"} <= active:
+            together.set()
+        async with asyncio.timeout(10):
+            await together.wait()
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        active.discard(key)
+        await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance)
+    for n in range(5):
+        await service.put(_event(f"a{n}", "7:1"))
+        await service.put(_event(f"b{n}", "7:2"))
+    await script.until(lambda seen: sum(len(found) for _, found in seen) == 10)
+    assert overlaps == []
+    for key, letter in (("7:1", "a"), ("7:2", "b")):
+        order = [delivery for found, deliveries in script.seen if found == key for delivery in deliveries]
+        assert order == [f"{letter}{n}" for n in range(5)]
+
+
+async def test_a_step_runs_once_and_its_result_comes_back_typed(start: StartService) -> None:
+    script = Script()
+    results: list[object] = []
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        async def work(text: str) -> Text:
+            return Text(text=text)
+
+        async def fail() -> Text:
+            raise SupersededError("moved on")
+
+        async def crash() -> Text:
+            raise ZeroDivisionError("oops")
+
+        results.extend(
+            await asyncio.gather(*(steps.run(f"s{n}", Text, lambda n=n: work(f"{n}")) for n in range(3)))  # type: ignore[misc]
+        )
+        for name, broken in (("fail", fail), ("crash", crash)):
+            try:
+                await steps.run(name, Text, broken)
+            except (SupersededError, StepFailedError) as error:
+                results.append((type(error), str(error)))
+        await script.note(key, [])
+
+    service = await start(advance)
+    await service.engine.wake([WakeUp("7:1", "t")])
+    await script.until(lambda seen: bool(seen))
+    assert results[:3] == [Text(text="0"), Text(text="1"), Text(text="2")]
+    assert results[3] == (SupersededError, "moved on")
+    assert results[4] == (StepFailedError, "crash: ZeroDivisionError: oops")
+
+
+async def test_a_failing_event_is_tried_again_and_set_aside_with_its_reason(start: StartService) -> None:
+    tries: list[str] = []
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        tries.append(task)
+        raise ValueError("poison")
+
+    service = await start(advance, max_attempts=2)
+    later = [datetime.now(UTC)]
+    service.dispatcher.clock = lambda: later[0]
+    await service.put(_event("bad"))
+    async with asyncio.timeout(20):
+        while not (aside := await service.stores.inbox.list_entries(state=SET_ASIDE)):
+            later[0] += timedelta(minutes=5)
+            await asyncio.sleep(0.05)
+    assert len(tries) == 3
+    assert len(set(tries)) == 3
+    assert aside[0].error == "ValueError: poison"
+    assert b"skill_fleet_events_set_aside_total 1.0" in _metrics(service.metrics.registry)
+
+
+def _metrics(registry: object) -> bytes:
+    from prometheus_client import generate_latest
+
+    return generate_latest(registry)  # type: ignore[arg-type]
+
+
+async def test_a_job_whose_task_failed_once_heals_without_anybody(start: StartService) -> None:
+    script = Script()
+    failed: list[str] = []
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        if not failed:
+            failed.append(task)
+            raise ConnectionError("GitHub is away")
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance)
+    service.dispatcher.clock = lambda: datetime.now(UTC) + timedelta(minutes=1)
+    await service.put(_event("a"))
+    await script.until(lambda seen: ("7:1", ["a"]) in seen)
+
+
+async def test_a_due_timer_becomes_one_event_of_its_job(start: StartService) -> None:
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        loaded = await service.stores.jobs.load(key)
+        await script.note(key, [f"{row.event}/{row.action} {row.body.decode()}" for row in loaded.rows])
+        await service.stores.jobs.discard(key, done=[row.id for row in loaded.rows], task=task)
+
+    service = await start(advance)
+    await service.stores.jobs.save(make_job(remind_at=datetime.now(UTC)), rev=0, done=[], task="t")
+    await script.until(lambda seen: ("7:1", ['skill_fleet/timer {"timer":"remind"}']) in seen)
+    await service.dispatcher.fire_timers()
+    assert len(await service.stores.inbox.list_entries(state="all")) == 1
+
+
+async def test_open_events_of_a_process_that_died_are_taken_up_at_the_start(
+    start: StartService, database_url: str
+) -> None:
+    script = Script()
+
+    async def never(key: str, task: str, steps: Steps) -> None:
+        raise AssertionError
+
+    first = await start(never)
+    await first.dispatcher.stop()
+    await first.stores.inbox.add([_event("left")])
+    await first.stop()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        await script.note(key, [row.delivery for row in (await second.stores.jobs.load(key)).rows])
+
+    second = await start(advance)
+    await script.until(lambda seen: ("7:1", ["left"]) in seen)
+
+
+async def test_an_uninstalled_app_reaches_each_of_its_open_jobs(start: StartService) -> None:
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance)
+    for number in (1, 2):
+        await service.stores.jobs.save(make_job(number), rev=0, done=[], task="t")
+    body = b'{"action":"deleted","installation":{"id":3}}'
+    await service.put(NewEvent("u", "installation:3", "installation", "deleted", body, installation_id=3))
+    await script.until(lambda seen: {("7:1", ("u#7:1",)), ("7:2", ("u#7:2",))} <= {(k, tuple(d)) for k, d in seen})
+    assert await service.stores.inbox.open_rows("installation:3") == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_second_process_on_the_same_file_is_refused_and_told_who_holds_it(start: StartService) -> None:
+    async def advance(key: str, task: str, steps: Steps) -> None: ...
+
+    import os
+
+    from bot.engine.lock import LockedError
+
+    await start(advance)
+    with pytest.raises(LockedError, match=f"process {os.getpid()} on "):
+        await start(advance)
