@@ -1,0 +1,176 @@
+"""The service: routes, start-up and shutdown order.
+
+Start: lock, migrate, compose, engine, dispatcher, then listen. Stop: intake answers 503, the engine claims nothing new
+and drains, then everything is closed in the opposite order of its making. What was not finished is in the database.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import structlog
+from aiohttp import web
+
+from bot.api import add_api
+from bot.engine.dispatcher import Dispatcher, OnStored, Schedule
+from bot.engine.lock import FileLock
+from bot.engine.reaper import Reaper
+from bot.engine.runtime import Advance, Engine, EngineOptions
+from bot.health import add_health
+from bot.jobs.ports import Steps
+from bot.metrics import Metrics
+from bot.settings import Settings
+from bot.store.database import open_database
+from bot.store.inbox import NewEvent
+from bot.store.stores import Stores
+from bot.webhooks import MAX_BODY, GroupCommit, Webhook
+
+_log = structlog.get_logger(__name__)
+
+
+async def _nothing() -> None:
+    """Close nothing."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What advances jobs, made by the composition root."""
+
+    advance: Advance
+    on_stored: OnStored | None = None
+    close: Callable[[], Awaitable[None]] = _nothing
+    recorded_errors: tuple[type[Exception], ...] = ()
+
+
+Compose = Callable[[Settings, Stores, Metrics], Awaitable[Parts]]
+
+
+@dataclass
+class Service:
+    """Everything that lives as long as the process serves."""
+
+    settings: Settings
+    compose: Compose
+    stores: Stores
+    schedule: Schedule = field(default_factory=Schedule)
+    polling_seconds: float = 0.1
+    metrics: Metrics = field(default_factory=Metrics)
+    ready: bool = False
+    stopping: bool = False
+    lock: FileLock | None = None
+    reaper: Reaper | None = None
+    engine: Engine = field(init=False)
+    dispatcher: Dispatcher = field(init=False)
+    parts: Parts = field(init=False)
+    intake: GroupCommit = field(init=False)
+
+    async def start(self) -> None:
+        """Raises LockedError, DatabaseError, or what composing raises; nothing is left behind then."""
+        stores, settings = self.stores, self.settings
+        if stores.database.is_sqlite:
+            self.lock = FileLock(stores.database.path)
+            self.lock.acquire()
+        await stores.migrate()
+        self.parts = await self.compose(settings, stores, self.metrics)
+        self.engine = Engine(
+            stores.database,
+            self._advance,
+            self._task_failed,
+            EngineOptions(
+                workers=settings.workers,
+                polling_seconds=self.polling_seconds,
+                drain_seconds=settings.drain_seconds,
+                recorded_errors=self.parts.recorded_errors,
+            ),
+        )
+        self.dispatcher = Dispatcher(
+            inbox=stores.inbox,
+            jobs=stores.jobs,
+            tasks=self.engine,
+            max_attempts=settings.max_attempts,
+            retention=timedelta(days=settings.retention_days),
+            retain=stores.retain,
+            on_stored=self.parts.on_stored,
+            observer=self.metrics,
+            schedule=self.schedule,
+        )
+        self.intake = GroupCommit(stores.inbox, self.dispatcher.stored)
+        await self.engine.start()
+        if not stores.database.is_sqlite:
+            self.reaper = Reaper(stores.instances, self.engine, settings.lease_seconds, self.metrics.reaped.inc)
+            await self.reaper.start()
+        await self.dispatcher.start()
+        self.ready = True
+        _log.info("ready to serve", executor=self.engine.executor_id)
+
+    async def stop(self) -> None:
+        """In the opposite order; what `start` did not reach is left alone."""
+        self.stopping = True
+        if hasattr(self, "dispatcher"):
+            await self.dispatcher.stop()
+        if hasattr(self, "engine"):
+            await self.engine.stop()
+        if self.reaper is not None:
+            await self.reaper.stop()
+        if hasattr(self, "parts"):
+            await self.parts.close()
+        await self.stores.database.close()
+        if self.lock is not None:
+            self.lock.release()
+        _log.info("stopped")
+
+    @property
+    def state(self) -> Literal["starting", "ready", "stopping"]:
+        if self.stopping:
+            return "stopping"
+        return "ready" if self.ready else "starting"
+
+    async def put(self, event: NewEvent) -> bool:
+        return await self.intake.put(event)
+
+    async def _advance(self, key: str, task: str, steps: Steps) -> None:
+        with self.metrics.tasks_running.track_inprogress(), self.metrics.task_seconds.time():
+            await self.parts.advance(key, task, steps)
+
+    async def _task_failed(self, key: str, reason: str) -> None:
+        self.metrics.tasks_failed.labels(reason.partition(":")[0]).inc()
+        await self.stores.inbox.note_failure(key, reason, datetime.now(UTC))
+
+
+SERVICE = web.AppKey("SERVICE", Service)
+
+
+def create_app(
+    settings: Settings, compose: Compose, *, schedule: Schedule | None = None, polling_seconds: float = 0.1
+) -> web.Application:
+    """The application, not started: opening its database happens when it is run."""
+    service = Service(
+        settings,
+        compose,
+        Stores.over(open_database(settings.database_url)),
+        schedule=schedule or Schedule(),
+        polling_seconds=polling_seconds,
+    )
+    app = web.Application(client_max_size=MAX_BODY)
+    app[SERVICE] = service
+    app.cleanup_ctx.append(_lifetime)
+    app.on_shutdown.append(_stop_intake)
+    webhook = Webhook(settings.webhook_secrets, service.put, service.metrics.delivery, lambda: not service.stopping)
+    app.router.add_post("/webhook", webhook.handle)
+    add_health(app, service.stores, service.metrics, lambda: service.state)
+    add_api(app, service.stores, settings.api_token.get_secret_value())
+    return app
+
+
+async def _lifetime(app: web.Application) -> AsyncIterator[None]:
+    service = app[SERVICE]
+    try:
+        await service.start()
+        yield
+    finally:
+        await service.stop()
+
+
+async def _stop_intake(app: web.Application) -> None:
+    app[SERVICE].stopping = True

@@ -1,0 +1,57 @@
+"""`skill-fleet serve`: settings, logs, the service, until SIGTERM. Exit 0 stopped, 2 refused to start."""
+
+import argparse
+import sys
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.app import Compose, create_app
+from bot.engine.lock import LockedError
+from bot.logs import configure_logs
+from bot.settings import Settings, SettingsError, load, unknown_variables
+from bot.store.database import DatabaseError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Serve the webhook. Everything else is set by SKILL_FLEET_* variables."
+    parser.add_argument("--host", help="address to listen on (SKILL_FLEET_HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (SKILL_FLEET_PORT)")
+
+
+def serve(args: argparse.Namespace, compose: Compose) -> int:
+    """Run until a signal says stop. `compose` builds what advances jobs."""
+    overrides = {name: value for name in ("host", "port") if (value := getattr(args, name, None)) is not None}
+    try:
+        settings = load(**overrides)
+    except SettingsError as error:
+        return _refuse(str(error))
+    for name in unknown_variables():
+        print(f"skill-fleet serve: {name} is not a setting; it is ignored", file=sys.stderr)  # noqa: T201
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        web.run_app(
+            create_app(settings, compose),
+            host=settings.host,
+            port=settings.port,
+            access_log=None,
+            print=None,
+            shutdown_timeout=settings.drain_seconds,
+        )
+    except (LockedError, DatabaseError, SettingsError) as error:
+        return _refuse(str(error))
+    except (SQLAlchemyError, OSError) as error:
+        return _refuse(_explain(settings, error))
+    return 0
+
+
+def _explain(settings: Settings, error: Exception) -> str:
+    reason = str(getattr(error, "orig", None) or error)
+    if isinstance(error, SQLAlchemyError):
+        return f"SKILL_FLEET_DATABASE_URL: the database cannot be used: {reason}"
+    return f"cannot listen on {settings.host}:{settings.port}: {reason}"
+
+
+def _refuse(reason: str) -> int:
+    print(f"skill-fleet serve: {reason}", file=sys.stderr)  # noqa: T201
+    return 2
