@@ -1,6 +1,6 @@
 """`skill-fleet`: one console script, one lazily imported module per sub-command, so that `validate` stays light.
 
-A sub-command's module has `add_arguments(parser)` and `run(arguments) -> int`; it is imported only when asked for.
+A sub-command's module has `configure(parser)` and `run(arguments) -> int`; it is imported only when asked for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Protocol, cast
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("pipeline.skills.command", "check skills against the specification and good practice"),
+    "serve": ("bot.serve", "run the GitHub bot"),
+    "sandbox": ("bot.sandbox.command", "run a GitHub stand-in on this machine, to try the bot without an account"),
+    "demo": ("bot.demo.command", "play one request from issue to merged skill, on this machine alone"),
 }
 """Sub-command -> the module that implements it, and one line for the help."""
 
@@ -20,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class Command(Protocol):
     """What a sub-command's module offers."""
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def configure(self, parser: argparse.ArgumentParser) -> None:
         """Declares its arguments."""
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -39,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command_parser = commands.add_parser(name, help=summary, description=summary)
         if name == chosen:
             modules[name] = cast(Command, import_module(module))
-            modules[name].add_arguments(command_parser)
+            modules[name].configure(command_parser)
     arguments = parser.parse_args(words)
     if arguments.version:
         from importlib.metadata import version

@@ -1,1 +1,0 @@
-"""Persistence: tables, the repositories over them, and the migrations that make them. No decisions are taken here."""

@@ -16,7 +16,7 @@ from pipeline.skills.validation import NoSkillsError, Options, validate
 PASSED, FOUND, UNUSABLE = 0, 1, 2
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of the sub-command."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help="skills, or folders holding skills (default: here)")
     parser.add_argument("--format", choices=[f.value for f in Format], default=Format.TEXT.value)

@@ -1,0 +1,195 @@
+"""`Check`: the rules' verdict on a commit as the check run `skill-fleet`, with annotations at the lines concerned.
+
+Reads the skill's files at exactly `head_sha` from git, never from a branch. One run per effect (`external_id`): found
+again after a lost answer, continued where its annotations stopped. Older runs of ours left open are concluded.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from bot.github.effects.context import ATTEMPTS, Context, Validate
+from bot.github.errors import GoneError, UnknownOutcomeError
+from bot.github.git import MAX_FILE_BYTES, GitReader
+from bot.github.models import CheckRun, CommitListed
+from bot.jobs.effects import Check, EffectResult
+from pipeline.models import ReportedFinding
+
+NAME = "skill-fleet"
+BATCH = 50
+MAX_ANNOTATIONS = 250
+MAX_SUMMARY = 60_000
+SUPERSEDED_LOOKBACK = 5
+Conclusion = Literal["success", "failure", "neutral"]
+Level = Literal["failure", "warning", "notice"]
+
+_RUNS = "/repos/{owner}/{repo}/check-runs"
+_LEVELS: dict[str, Level] = {"error": "failure", "warning": "warning", "info": "notice"}
+# GitHub: at most three actions; label and identifier up to 20 characters, description up to 40
+ACTIONS: list[JsonValue] = [
+    {"label": "Re-validate", "description": "Run the rules again on this commit", "identifier": "revalidate"},
+    {"label": "Fix", "description": "Commit what can be fixed by rule", "identifier": "fix"},
+]
+
+
+@dataclass(frozen=True)
+class Conclude:
+    """What a check run says."""
+
+    conclusion: Conclusion
+    title: str
+    summary: str
+    findings: tuple[ReportedFinding, ...] = ()
+
+
+async def check(effect: Check, context: Context) -> EffectResult:
+    if known := await context.log.find(context.job_key, effect.key):
+        return known.result
+    external_id = external_id_of(context.job_key, effect.key)
+    run = await _find(effect.head_sha, external_id, context)
+    if run is None or run.status != "completed":
+        said = judge(effect.path, await read_skill(effect, context), context.validate)
+        run = await _report(effect, external_id, run, said, context)
+    await _conclude_superseded(effect, run, context)
+    return await context.done(effect.key, effect.kind, run.id, run.html_url or "")
+
+
+def external_id_of(job_key: str, key: str) -> str:
+    return f"{job_key}:{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def judge(path: str, files: Mapping[str, bytes] | None, validate: Validate) -> Conclude:
+    """Errors fail; a folder that is not there says nothing about itself, so the run is neutral."""
+    if not files:
+        return Conclude("neutral", "No skill here", f"There is no folder `{path}` at this commit.")
+    findings = tuple(validate(path, files))
+    counts = {severity: sum(finding.severity == severity for finding in findings) for severity in _LEVELS}
+    title = ", ".join(_counted(number, severity) for severity, number in counts.items() if number) or "No findings"
+    shown = min(len(findings), MAX_ANNOTATIONS)
+    lines = [f"Skill `{path}`: {title[0].lower()}{title[1:]}."]
+    if shown < len(findings):
+        lines.append(f"The first {shown} findings are annotated; {len(findings) - shown} more are not shown.")
+    lines += [f"- {finding.severity}: {_place(finding)} {finding.message} ({finding.rule})" for finding in findings]
+    summary = "\n".join(lines)
+    if len(summary) > MAX_SUMMARY:
+        summary = summary[:MAX_SUMMARY].rpartition("\n")[0] + "\n- (the rest is left out here)"
+    return Conclude("failure" if counts["error"] else "success", title, summary, findings)
+
+
+def _counted(number: int, severity: str) -> str:
+    noun = {"error": "error", "warning": "warning", "info": "note"}[severity]
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _place(finding: ReportedFinding) -> str:
+    return f"`{finding.file}:{finding.line}`" if finding.line else f"`{finding.file}`"
+
+
+async def read_skill(effect: Check, context: Context) -> dict[str, bytes] | None:
+    """The skill's files at that commit by path from the root; None when the folder is not there.
+
+    A file beyond what we read is represented by so many zero bytes: its size is judged, its content is not.
+    """
+    reader = GitReader(context.publish, context.at())
+    entries = await reader.directory(await reader.tree_of(effect.head_sha), effect.path)
+    files: dict[str, bytes] = {}
+    for entry in entries:
+        too_large = (entry.size or 0) > MAX_FILE_BYTES
+        files[f"{effect.path}/{entry.path}"] = bytes(entry.size or 0) if too_large else await reader.blob(entry)
+    return files or None
+
+
+async def _find(head_sha: str, external_id: str, context: Context) -> CheckRun | None:
+    return next((run for run in await _our_runs(head_sha, context) if run.external_id == external_id), None)
+
+
+async def _our_runs(sha: str, context: Context) -> list[CheckRun]:
+    runs = context.publish.getiter(
+        "/repos/{owner}/{repo}/commits/{sha}/check-runs?check_name={name}&filter=all&per_page=100",
+        context.at(sha=sha, name=NAME),
+        CheckRun,
+        key="check_runs",
+    )
+    return [run async for run in runs if run.app is not None and run.app.id == context.bot.app_id]
+
+
+async def _report(effect: Check, external_id: str, run: CheckRun | None, said: Conclude, context: Context) -> CheckRun:
+    """Create the run, or continue the one a crash left open. Annotations are appended 50 at a time, each once."""
+    annotations = [_annotation(finding) for finding in said.findings[:MAX_ANNOTATIONS]]
+    sent = run.output.annotations_count if run is not None else 0
+    losses = 0
+    while run is None or run.status != "completed":
+        batch = annotations[sent : sent + BATCH]
+        is_last = sent + len(batch) >= len(annotations)
+        data = _data(said, batch, "completed" if is_last else "in_progress")
+        try:
+            run = await _write(effect, external_id, run, data, context)
+            sent += len(batch)
+        except UnknownOutcomeError:
+            losses += 1
+            if losses == ATTEMPTS:
+                raise
+            await context.sleep(float(losses))
+            run = await _find(effect.head_sha, external_id, context)
+            sent = run.output.annotations_count if run is not None else 0
+    return run
+
+
+async def _write(
+    effect: Check, external_id: str, run: CheckRun | None, data: dict[str, JsonValue], context: Context
+) -> CheckRun:
+    if run is not None:
+        return await context.publish.patch(f"{_RUNS}/{{run}}", context.at(run=run.id), data, CheckRun)
+    created = {"name": NAME, "head_sha": effect.head_sha, "external_id": external_id, **data}
+    return await context.publish.post(_RUNS, context.at(), created, CheckRun)
+
+
+def _data(
+    said: Conclude, annotations: list[JsonValue], status: Literal["completed", "in_progress"]
+) -> dict[str, JsonValue]:
+    output: dict[str, JsonValue] = {"title": said.title, "summary": said.summary, "annotations": annotations}
+    data: dict[str, JsonValue] = {"status": status, "output": output, "actions": ACTIONS}
+    return {**data, "conclusion": said.conclusion} if status == "completed" else data
+
+
+def _annotation(finding: ReportedFinding) -> JsonValue:
+    line = max(finding.line, 1)
+    return {
+        "path": finding.file,
+        "start_line": line,
+        "end_line": line,
+        "annotation_level": _LEVELS[finding.severity],
+        "title": finding.rule,
+        "message": finding.message[:60_000] or finding.rule,
+    }
+
+
+async def _conclude_superseded(effect: Check, run: CheckRun, context: Context) -> None:
+    """Runs of ours that a crash left open on this commit or shortly before it: nobody would ever finish them."""
+    for sha in [effect.head_sha, *await _commits_before(effect, context)]:
+        for other in await _our_runs(sha, context):
+            if other.id != run.id and other.status != "completed":
+                await _supersede(other, context)
+
+
+async def _supersede(run: CheckRun, context: Context) -> None:
+    output: dict[str, JsonValue] = {"title": "Superseded", "summary": "A newer run tells the result."}
+    data: dict[str, JsonValue] = {"status": "completed", "conclusion": "neutral", "output": output}
+    await context.insist(lambda: context.publish.patch(f"{_RUNS}/{{run}}", context.at(run=run.id), data, CheckRun))
+
+
+async def _commits_before(effect: Check, context: Context) -> list[str]:
+    if not effect.pull_number:
+        return []
+    commits = context.publish.getiter(
+        "/repos/{owner}/{repo}/pulls/{number}/commits?per_page=100", context.at(number=effect.pull_number), CommitListed
+    )
+    try:
+        shas = [commit.sha async for commit in commits]
+    except GoneError:
+        return []
+    end = shas.index(effect.head_sha) if effect.head_sha in shas else len(shas)
+    return shas[max(end - SUPERSEDED_LOOKBACK, 0) : end]

@@ -1,0 +1,259 @@
+"""The short replies: one function per thing the bot has to say in passing. Each says what happens next.
+
+`login` arguments are the person the sentence is for; they are mentioned once where a notification is due and named
+without notification elsewhere.
+"""
+
+from bot.commands.grammar import Malformed
+from bot.commands.table import COMMANDS, Verb
+from bot.comments.markdown import inline_code, safe_inline
+from bot.comments.status import needed
+from bot.comments.words import command, counted, day, listed, mention, person, usage_of
+from bot.jobs.job import Job, JobStatus
+from bot.repo_config import RepoConfig
+from pipeline.journey import Failure
+
+STATE_LABELS: dict[JobStatus, str] = {
+    JobStatus.QUEUED: "waiting-for-start",
+    JobStatus.RUNNING: "working",
+    JobStatus.PENDING_USER_INPUT: "needs-answer",
+    JobStatus.PENDING_HITL: "needs-decision",
+    JobStatus.IN_REVIEW: "in-review",
+    JobStatus.PROMOTED: "promoted",
+    JobStatus.REJECTED: "rejected",
+    JobStatus.CANCELLED: "cancelled",
+    JobStatus.EXPIRED: "expired",
+    JobStatus.FAILED: "failed",
+}
+"""What stands behind `skill:` in the label of each status."""
+
+_STATUS_WORDS = {
+    JobStatus.QUEUED: "the request is waiting to be started",
+    JobStatus.RUNNING: "I am working on the request right now",
+    JobStatus.PENDING_USER_INPUT: "I am waiting for an answer to my questions",
+    JobStatus.PENDING_HITL: "I am waiting for a decision",
+    JobStatus.IN_REVIEW: "the pull request is in review",
+    JobStatus.PROMOTED: "the skill has been promoted",
+    JobStatus.REJECTED: "the pull request was closed without merging",
+    JobStatus.CANCELLED: "the request was cancelled",
+    JobStatus.EXPIRED: "the request fell asleep waiting for an answer",
+    JobStatus.FAILED: "the request was stopped by a problem",
+}
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def help_text(bot_login: str) -> str:
+    """The command table, for people."""
+    rows = ["| Command | What it does | Who |", "| --- | --- | --- |"]
+    rows += [f"| {inline_code(spec.usage)} | {spec.summary} | {spec.who} |" for spec in COMMANDS.values()]
+    name = inline_code(f"@{bot_login.removesuffix('[bot]')} help")
+    return "\n\n".join(
+        [
+            f"A command stands at the start of a line; {name} works like {command(Verb.HELP)}.",
+            "\n".join(rows),
+            (
+                "While I am waiting for you, a plain reply is enough. "
+                "My reactions: 👀 seen, 🚀 done, 👍 nothing to do, 😕 not understood, 👎 not permitted."
+            ),
+        ]
+    )
+
+
+def denied(login: str, reason: str) -> str:
+    return f"{mention(login)}, I cannot do that for you. {safe_inline(reason, 400)}"
+
+
+def unknown_command(word: str, nearest: Verb | None) -> str:
+    meant = f" Did you mean {usage_of(nearest)}?" if nearest else ""
+    return f"I do not know {inline_code(f'/skill {word[:40]}')}.{meant} {command(Verb.HELP)} lists what I understand."
+
+
+def malformed_command(malformed: Malformed) -> str:
+    spec = COMMANDS[malformed.verb]
+    return f"{safe_inline(malformed.reason, 400)} For example: {inline_code(spec.example)}."
+
+
+def not_now(verb: Verb | str, status: JobStatus) -> str:
+    return (
+        f"{inline_code(f'/skill {verb}')} does nothing at the moment: {_STATUS_WORDS[status]}. "
+        f"{command(Verb.STATUS)} says what is needed next."
+    )
+
+
+def wrong_answer(sentence: str) -> str:
+    return f"{safe_inline(sentence, 600)} My question is still open; just reply once more."
+
+
+def stale_approval(given: str, current: str) -> str:
+    """`given` and `current` are short hashes; "" when none was given or nothing is open."""
+    if not current:
+        return f"There is nothing to approve at the moment. {command(Verb.STATUS)} says where the request stands."
+    if not given:
+        return (
+            "That approval was written before the newest preview was there, so I did not count it. "
+            f"Please look at version {inline_code(current)} and say {command(Verb.APPROVE, current)}."
+        )
+    return (
+        f"Version {inline_code(given)} is not the newest preview any more, so I did not count the approval. "
+        f"The newest is {inline_code(current)}: {command(Verb.APPROVE, current)}."
+    )
+
+
+def approve_afresh() -> str:
+    return (
+        "An approval counts only in a new comment, not in an edited one, so that everybody sees when it was given. "
+        f"Please post {command(Verb.APPROVE)} again."
+    )
+
+
+def status_reply(job: Job, config: RepoConfig | None = None) -> str:
+    """The answer to `/skill status`; the status comment has the details."""
+    where = _STATUS_WORDS[job.status]
+    return f"{where[0].upper()}{where[1:]}. What is needed now: {needed(job, config or RepoConfig(), job.updated_at)}"
+
+
+# --- the request -----------------------------------------------------------------------------------------------------
+
+
+def waiting_for_start(label: str) -> str:
+    return (
+        "Thank you for the request! Work on it costs model time, so somebody with triage permission has to start it: "
+        f"by {command(Verb.START)}, or by putting the label {inline_code(label)} on. Until then nothing happens."
+    )
+
+
+def empty_body(login: str) -> str:
+    return (
+        f"{mention(login)}, the request has no text yet. Please edit the issue and say what the skill should do "
+        "and when an agent should use it; I start as soon as you save."
+    )
+
+
+def thin_request(login: str) -> str:
+    return (
+        f"{mention(login)}, the request is very short, so I will ask a few questions first. "
+        "An example of what goes in and what should come out helps most."
+    )
+
+
+def duplicate_request(other_issue: int) -> str:
+    return (
+        f"Issue {other_issue} asks for much the same. I go on with both until somebody decides; "
+        f"{command(Verb.CANCEL)} stops this one."
+    )
+
+
+def request_changed() -> str:
+    return (
+        "The request was edited after I had understood it. The draft still follows the older text. "
+        f"{command(Verb.REGENERATE)} starts again from what it says now; a plain reply asks for single changes."
+    )
+
+
+def answer_edited(login: str) -> str:
+    return (
+        f"{mention(login)}, you edited an answer that I had already used, so the edit changes nothing. "
+        "Please say what should be different in a new comment."
+    )
+
+
+def answer_deleted(login: str) -> str:
+    return (
+        f"An answer by {person(login)} that I had already used was deleted. The work goes on with it; "
+        f"{command(Verb.CANCEL)} stops it."
+    )
+
+
+# --- waiting, stopping, going on -------------------------------------------------------------------------------------
+
+
+def reminder(job: Job) -> str:
+    until = f" I wait until {day(job.expire_at)}; a later answer still counts." if job.expire_at else ""
+    what = {
+        JobStatus.PENDING_USER_INPUT: "my questions above are still open",
+        JobStatus.PENDING_HITL: "I still need a decision on the comment above",
+    }.get(job.status, "this request is still waiting")
+    return f"{mention(job.requester)}, a friendly reminder: {what}.{until}"
+
+
+def expired(days: int) -> str:
+    return (
+        f"Nobody answered for {counted(days, 'day')}, so I stop waiting. Nothing is lost: "
+        "answer my last question whenever it suits and I go on from there."
+    )
+
+
+def cancelled(by: str) -> str:
+    return (
+        f"Cancelled by {person(by)}. Nothing was deleted; {command(Verb.RETRY)} takes the request up where it stopped."
+    )
+
+
+def rejected(by: str) -> str:
+    return (
+        f"The pull request was closed without merging by {person(by)}, so the skill is not promoted. "
+        f"{command(Verb.RETRY)} puts the last draft up again; reopening the pull request does, too."
+    )
+
+
+def reopened(by: str) -> str:
+    return f"Taken up again by {person(by)}. I go on where the request stopped."
+
+
+def resumed(by: str) -> str:
+    return f"Thank you, {person(by)}. I go on with your answer."
+
+
+def restarted(by: str, reason: str = "") -> str:
+    why = f" because {safe_inline(reason, 300)}" if reason else ""
+    return f"{person(by)} started the request over{why}. The next preview is written from the beginning."
+
+
+def failed(failure: Failure) -> str:
+    """The one sentence the pipeline gave, and what can be done. Never a traceback."""
+    next_step = (
+        f"{command(Verb.RETRY)} tries again; what was already done is kept."
+        if failure.retryable
+        else f"Trying again unchanged will not help. When the cause is fixed, {command(Verb.RETRY)} goes on."
+    )
+    return (
+        f"I had to stop: {_sentence(failure.message)} {next_step} (Code for the operator: {inline_code(failure.code)}.)"
+    )
+
+
+def gone(reason: str) -> str:
+    """For the log and the status page: on GitHub nothing can be written any more."""
+    return f"This request cannot be continued here: {_sentence(reason)}"
+
+
+# --- the pull request ------------------------------------------------------------------------------------------------
+
+
+def human_edits(files: list[str] | None = None) -> str:
+    touched = f" in {listed([inline_code(path) for path in files[:10]])}" if files else ""
+    return (
+        f"Somebody pushed commits{touched} to the branch that touch what I was about to write, and I never overwrite "
+        "people's work. Please merge or undo them, "
+        f"then say {command(Verb.RETRY)}; or finish the pull request by hand."
+    )
+
+
+def closed_by_person() -> str:
+    return (
+        "Somebody closed the pull request for this skill, and I do not reopen what people closed. "
+        f"Reopen it, or say {command(Verb.RETRY)} to have the draft put up again."
+    )
+
+
+def not_published(reason: str) -> str:
+    return (
+        f"I could not publish the skill: {_sentence(reason)} The draft is kept; "
+        f"when that is fixed, {command(Verb.RETRY)} publishes it."
+    )
+
+
+def _sentence(text: str) -> str:
+    words = safe_inline(text, 600)
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."

@@ -1,0 +1,198 @@
+"""Everything said on and about the pull request: title, body, commit message, replies, the announcement at the end.
+
+Only our own `Closes #N` is active, and only in the body. Text from people and models is made inert as everywhere.
+"""
+
+import hashlib
+import re
+
+from bot.commands.table import Verb
+from bot.comments.installers import ways
+from bot.comments.markdown import cell, details, fit, inline_code, safe_block, safe_inline, safe_plain
+from bot.comments.preview import change_list
+from bot.comments.report import findings_table, quality_table, tally
+from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent, usage_of, written_by
+from bot.jobs.job import Job
+from bot.repo_config import RepoConfig
+from pipeline.models import Change, TestCases
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")
+
+
+def title(job: Job) -> str:
+    """`Add skill NAME`, or `Update skill NAME` when the request names an existing one."""
+    verb = "Update" if job.journey.request.existing_skill.strip() else "Add"
+    return safe_plain(f"{verb} skill {_name(job)}", 120)
+
+
+def body(job: Job, config: RepoConfig) -> str:
+    """The bot-owned region of the pull request's body."""
+    parts = [
+        f"Closes #{job.issue_number}",
+        _what(job),
+        "**Assumptions**\n\n" + bullets(_assumptions(job)) if _assumptions(job) else "",
+        _how_to_review(),
+        details("Where this comes from", _provenance(job, config)),
+    ]
+    long_parts: list[str] = []
+    validation = job.journey.validation
+    if validation:
+        report = f"{findings_table(validation.findings)}\n\n{quality_table(validation.quality)}"
+        long_parts.append(details(f"Validation report: {tally(validation.findings)}", report))
+        if validation.test_cases.triggers:
+            count = counted(len(validation.test_cases.triggers), "trigger test")
+            long_parts.append(details(count, _triggers(validation.test_cases, validation.trigger_losses)))
+    notice = "The report is too long to show here; it is in the check run of this pull request."
+    return fit("\n\n".join(part for part in parts if part), "\n\n".join(long_parts), notice).body
+
+
+def commit_message(job: Job, *, round_summary: str, requester_id: int | None = None) -> str:
+    """Imperative subject, what changed in this round, and credit for the requester when the numeric id is known."""
+    first = job.pull is None
+    summary = safe_plain(round_summary, 1_000)
+    if first:
+        subject = title(job)
+        reason = f"Drafted for issue {job.issue_number}."
+    else:
+        subject = safe_plain(f"Refine skill {_name(job)}", 72)
+        reason = f"Refined after review, for issue {job.issue_number}."
+    text = [subject[:72].rstrip(), reason]
+    if summary:
+        text.append(_wrapped(summary))
+    if requester_id is not None and _LOGIN.fullmatch(job.requester):
+        address = f"{requester_id}+{job.requester}@users.noreply.github.com"
+        text.append(f"Co-authored-by: {job.requester} <{address}>")
+    return "\n\n".join(text)
+
+
+def ready(job: Job) -> str:
+    """On the issue, when the pull request is there: a person has to act."""
+    assert job.pull is not None
+    return (
+        f"{mention(job.requester)}, the skill {inline_code(_name(job))} is ready for review in #{job.pull.number}. "
+        "When it is merged, this request is done and I say here how to install the skill."
+    )
+
+
+def promoted(job: Job, merge_sha: str) -> str:
+    """On the issue, after the merge: done, and how to get the skill."""
+    path = job.pull.path if job.pull else _path(job)
+    name = path.rsplit("/", 1)[-1] or _name(job)
+    known = ways(job.repository.full_name, name, path)
+    rows = ["| With | How |", "| --- | --- |", *(f"| {way.name} | {way.how} |" for way in known)]
+    parts = [
+        (
+            f"🎉 {mention(job.requester)}, {inline_code(name)} is now a skill of this repository: {inline_code(path)}, "
+            f"merged as {inline_code(merge_sha[:10])}. Thank you for asking for it!"
+        ),
+        "\n".join(rows) if known else "",
+        "To change it later, file another request that names it.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def refined(job: Job, changes: list[Change]) -> str:
+    """On the pull request, after a refinement commit: what became of each point."""
+    done = sum(change.outcome == "applied" for change in changes)
+    opening = "I pushed a commit for your review." if done else "I looked at your review and changed nothing."
+    return f"{opening}\n\n{change_list(changes)}\n\nReview again, or ask for more; merging finishes the request."
+
+
+def thread_reply(change: Change) -> str:
+    """In the thread of a line comment: done, or why not."""
+    note = safe_inline(change.note)
+    if change.outcome == "applied":
+        return f"✅ Done in the newest commit{f': {note}' if note else '.'}"
+    return f"➖ I left this as it is{f': {note}' if note else '.'} Reply here if you see it differently."
+
+
+def _what(job: Job) -> str:
+    validation = job.journey.validation
+    understanding = job.journey.understanding
+    lines = [f"Adds the skill {inline_code(_name(job))} in {inline_code(_path(job))}."]
+    if understanding:
+        lines.append(safe_block(understanding.plan.skill_metadata.description, 2_000))
+    if validation:
+        files = "\n".join(f"| {inline_code(path)} |" for path in sorted(validation.draft.files))
+        lines.append(f"| Files |\n| --- |\n{files}")
+    return "\n\n".join(lines)
+
+
+def _how_to_review() -> str:
+    return (
+        "**How to review:** comment on lines, or submit a review that requests changes and says what; each round "
+        f"becomes one commit here. {usage_of(Verb.REFINE)} in a comment does the same. Your own commits on this branch "
+        "are kept. Merging promotes the skill; closing rejects it."
+    )
+
+
+def _provenance(job: Job, config: RepoConfig) -> str:
+    journey = job.journey
+    rows = [
+        (
+            "Request",
+            f"issue {job.issue_number} by {person(job.requester)}, as of snapshot {inline_code(snapshot(job))}",
+        ),
+        ("Drafted by", written_by(journey.drafter)),
+    ]
+    if journey.drafter != OUTLINE and (spending := spent(journey.usage)):
+        rows.append(("Cost", spending))
+    if journey.approved_digest:
+        rows.append(
+            ("Approved", f"version {inline_code(journey.approved_digest[:8])} by {person(journey.approved_by)}")
+        )
+    if job.journey.validation:
+        rows.append(("Published", f"version {inline_code(job.journey.validation.draft.short_digest)}"))
+        rows.append(("Rules", f"profile {inline_code(config.validation_profile)}"))
+    if journey.validation_waived_by:
+        rows.append(("Advice waived", f"by {person(journey.validation_waived_by)}"))
+    if job.started_by:
+        rows.append(("Started by", person(job.started_by)))
+    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def snapshot(job: Job) -> str:
+    """Twelve hexadecimal characters that name the text of the request that was used."""
+    request = job.journey.request
+    return hashlib.sha256(f"{request.title}\0{request.text}".encode()).hexdigest()[:12]
+
+
+def _triggers(cases: TestCases, losses: list[str]) -> str:
+    rows = ["| Query | Should trigger |", "| --- | --- |"]
+    rows += [f"| {cell(case.query, 400)} | {'yes' if case.should_trigger else 'no'} |" for case in cases.triggers]
+    parts = ["\n".join(rows)]
+    if losses:
+        parts.append("**Sibling skills that win a query meant for this one**\n\n" + bullets(losses))
+    return "\n\n".join(parts)
+
+
+def _assumptions(job: Job) -> list[str]:
+    return list(job.journey.understanding.plan.assumptions) if job.journey.understanding else []
+
+
+def _name(job: Job) -> str:
+    journey = job.journey
+    if journey.validation:
+        return journey.validation.draft.name
+    if journey.generation:
+        return journey.generation.draft.name
+    return journey.understanding.plan.skill_metadata.name if journey.understanding else "as requested"
+
+
+def _path(job: Job) -> str:
+    journey = job.journey
+    if journey.validation:
+        return journey.validation.draft.path
+    if journey.generation:
+        return journey.generation.draft.path
+    return journey.understanding.plan.taxonomy_path if journey.understanding else ""
+
+
+def _wrapped(text: str, width: int = 72) -> str:
+    lines: list[str] = [""]
+    for word in text.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    # A line that looks like a trailer would be read as one.
+    return "\n".join(re.sub(r"^([A-Za-z-]+):(?=\s|$)", r"\1 -", line) for line in lines)

@@ -1,0 +1,113 @@
+"""What the rules and the quality measures found, as tables; the `validate` checkpoint and the check run's summary."""
+
+from collections.abc import Sequence
+
+from bot.commands.table import Verb
+from bot.comments.markdown import cell, code_block, details, inline_code
+from bot.comments.words import bullets, command, counted, listed, mention, percent
+from pipeline.checkpoints import ValidateCheckpoint
+from pipeline.models import QualityAssessment, ReportedFinding
+
+MAX_ROWS = 50
+_SIGNS = {"error": "❌ error", "warning": "⚠️ warning", "info": "💡 hint"}
+_SIZES = {
+    "too_small": "too small",
+    "optimal": "good size",
+    "acceptable": "acceptable size",
+    "too_large": "too large",
+}
+
+
+def findings_table(findings: Sequence[ReportedFinding], max_rows: int = MAX_ROWS) -> str:
+    """Findings worst first; what does not fit is counted."""
+    if not findings:
+        return "No findings."
+    order = list(_SIGNS)
+    ranked = sorted(findings, key=lambda finding: (order.index(finding.severity), finding.file, finding.line))
+    rows = ["| | Rule | Where | What |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| {_SIGNS[finding.severity]} | {_code_cell(finding.rule)} | {_code_cell(_place(finding))} "
+        f"| {cell(finding.message, 400)} |"
+        for finding in ranked[:max_rows]
+    ]
+    table = "\n".join(rows)
+    left_out = len(findings) - max_rows
+    return f"{table}\n\n… and {counted(left_out, 'more finding')}." if left_out > 0 else table
+
+
+def tally(findings: Sequence[ReportedFinding]) -> str:
+    """`1 error, 2 warnings and 1 hint`, or `no findings`."""
+    names = {"error": "error", "warning": "warning", "info": "hint"}
+    counts = {
+        severity: sum(finding.severity == severity for finding in findings) for severity in ("error", "warning", "info")
+    }
+    return listed([counted(number, names[severity]) for severity, number in counts.items() if number]) or "no findings"
+
+
+def quality_table(quality: QualityAssessment) -> str:
+    """The deterministic scores; a model's advice is listed apart and named as advice."""
+    rows = [
+        ("Overall", percent(quality.overall_score)),
+        ("Complete", percent(quality.completeness)),
+        ("Follows the rules", percent(quality.compliance)),
+        ("Triggers covered", percent(quality.trigger_coverage)),
+        ("Padding", percent(quality.verbosity)),
+        ("Length", f"{counted(quality.word_count, 'word')}, {_SIZES[quality.size_assessment]}"),
+    ]
+    parts = ["\n".join(["| Quality | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)])]
+    if quality.weaknesses:
+        parts.append("**Could be better**\n\n" + bullets(list(quality.weaknesses)))
+    if quality.missing_success_criteria:
+        parts.append("**Not met yet**\n\n" + bullets(list(quality.missing_success_criteria)))
+    if quality.advice:
+        parts.append("**Advice from the model** (an opinion, never a verdict)\n\n" + bullets(list(quality.advice)))
+    return "\n\n".join(parts)
+
+
+def validate_checkpoint(checkpoint: ValidateCheckpoint, requester: str) -> str:
+    digest = checkpoint.digest[:8]
+    errors = any(finding.severity == "error" for finding in checkpoint.findings)
+    if checkpoint.passed:
+        opening = f"{mention(requester)}, the skill passed validation and is ready for a last look."
+    else:
+        opening = f"{mention(requester)}, I could not bring the skill through validation: {tally(checkpoint.findings)}."
+    if errors:
+        how = (
+            f"Reply with how to fix this and I try again, or {command(Verb.REGENERATE)} starts a new draft. "
+            "Errors cannot be waved through."
+        )
+    else:
+        how = (
+            f"{command(Verb.APPROVE, digest)} goes on to the pull request as it is. "
+            "Reply with changes and I work them in first."
+        )
+    return "\n\n".join(
+        [
+            opening,
+            findings_table(checkpoint.findings),
+            details("Quality", quality_table(checkpoint.quality)),
+            details(f"SKILL.md, version {digest}", code_block(checkpoint.document, "markdown", 30_000)),
+            how,
+        ]
+    )
+
+
+def check_summary(findings: Sequence[ReportedFinding], *, path: str, annotated: int | None = None) -> str:
+    """The check run's summary for the skill at `path`. `annotated`: findings with an annotation, if not all."""
+    place = inline_code(path)
+    if not findings:
+        return f"{place}: all rules pass. Nothing to do."
+    errors = any(finding.severity == "error" for finding in findings)
+    verdict = "has to change before it is merged" if errors else "can be merged"
+    parts = [f"{place} {verdict}: {tally(findings)}.", findings_table(findings)]
+    if annotated is not None and annotated < len(findings):
+        parts.append(f"{counted(annotated, 'finding')} of {len(findings):,} shown at their lines; the rest is above.")
+    return "\n\n".join(parts)
+
+
+def _place(finding: ReportedFinding) -> str:
+    return f"{finding.file}:{finding.line}" if finding.line > 0 else finding.file
+
+
+def _code_cell(text: str) -> str:
+    return inline_code(text[:200]).replace("|", "\\|")

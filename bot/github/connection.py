@@ -1,0 +1,83 @@
+"""The open connection to one GitHub: an HTTP session, a transport and pacer per installation, clients per purpose."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from bot.github.client import GitHubApi, GitHubClient, Transport
+from bot.github.models import App
+from bot.github.pacing import Clock, Pace, Pacer, Sleep, utc_now
+from bot.github.secrets import Secret
+from bot.github.tokens import AppCredential, InstallationCredential, Purpose, Scope, TokenSource
+from bot.jobs.identity import BotIdentity
+from bot.jobs.job import Repository
+
+
+@dataclass(frozen=True)
+class GitHubOptions:
+    """How to reach GitHub. `api_url` may have a path (GitHub Enterprise Server: `https://HOST/api/v3`)."""
+
+    app_id: str
+    private_key: Secret
+    api_url: str = "https://api.github.com"
+    pace: Pace = field(default_factory=Pace)
+    clock: Clock = utc_now
+    sleep: Sleep = asyncio.sleep
+
+
+class Connection:
+    """Hands out clients. Close it by leaving `connect`."""
+
+    def __init__(self, session: aiohttp.ClientSession, options: GitHubOptions) -> None:
+        self._session = session
+        self._options = options
+        self._transports: dict[int, Transport] = {}
+        app_pace = Pace(write_gap=0, notify_gap=0, patience=options.pace.patience)
+        self.app: GitHubApi = GitHubClient(
+            self._transport(0, app_pace), AppCredential(options.app_id, options.private_key, clock=options.clock)
+        )
+        self.tokens = TokenSource(self.app, clock=options.clock, sleep=options.sleep)
+
+    @property
+    def sleep(self) -> Sleep:
+        return self._options.sleep
+
+    @property
+    def clock(self) -> Clock:
+        return self._options.clock
+
+    def client(self, repository: Repository, purpose: Purpose) -> GitHubApi:
+        """A client that may do what `purpose` needs on this repository, and nothing else."""
+        scope = Scope(repository.installation_id, repository.id, purpose)
+        return GitHubClient(
+            self._transport(repository.installation_id, self._options.pace), InstallationCredential(self.tokens, scope)
+        )
+
+    async def identity(self) -> BotIdentity:
+        """Who we are, as GitHub says. Raises GitHubError when the App's id or key is wrong."""
+        app = await self.app.getitem("/app", {}, App)
+        return BotIdentity(app_id=app.id, login=f"{app.slug}[bot]")
+
+    def quotas(self) -> dict[int, tuple[int, int]]:
+        """Installation to (remaining, limit) as last reported; 0 is the App itself. For the metric."""
+        return {
+            installation: (transport.pacer.remaining, transport.pacer.limit or 0)
+            for installation, transport in self._transports.items()
+            if transport.pacer.remaining is not None
+        }
+
+    def _transport(self, installation: int, pace: Pace) -> Transport:
+        if installation not in self._transports:
+            pacer = Pacer(pace, self._options.clock, self._options.sleep)
+            self._transports[installation] = Transport(self._session, self._options.api_url, pacer)
+        return self._transports[installation]
+
+
+@asynccontextmanager
+async def connect(options: GitHubOptions) -> AsyncIterator[Connection]:
+    """Open the connection; nothing is sent yet. Raises BadPrivateKeyError."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session:
+        yield Connection(session, options)

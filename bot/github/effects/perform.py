@@ -1,0 +1,79 @@
+"""The table of effects: each value goes to the function that performs it; GitHub's final refusals become results.
+
+Everything temporary is raised (TransientError, RetryAtError) so that the caller tries again; nothing is swallowed.
+"""
+
+from typing import assert_never
+
+from bot.checks import check
+from bot.github import errors
+from bot.github.effects.amend import amend
+from bot.github.effects.close import close
+from bot.github.effects.context import Context
+from bot.github.effects.pull_body import update_pull
+from bot.github.effects.react import react
+from bot.github.effects.say import say
+from bot.github.effects.state import set_state
+from bot.github.effects.status import show_status
+from bot.github.effects.thread import reply_in_thread
+from bot.github.urls import BadAddressError
+from bot.jobs.effects import (
+    Amend,
+    Check,
+    Close,
+    Effect,
+    EffectResult,
+    Publish,
+    React,
+    Refused,
+    ReplyInThread,
+    Say,
+    SetState,
+    ShowStatus,
+    UpdatePull,
+)
+from bot.publish import publish
+
+
+async def perform(effect: Effect, context: Context) -> EffectResult:
+    """Make `effect` stand on GitHub. Raises TransientError when trying later is right."""
+    try:
+        return await _perform(effect, context)
+    except errors.LockedError:
+        return Refused(code="locked", reason="The conversation is locked, so nothing can be written there.")
+    except errors.ForbiddenError as error:
+        return Refused(code="forbidden", reason=f"GitHub does not permit it: {error.message}.")
+    except errors.GoneError as error:
+        return Refused(code="gone", reason=f"It is not there any more, or not visible to the App ({error.request}).")
+    except errors.ConflictError as error:
+        return Refused(code="conflict", reason=f"GitHub reports a conflict: {error.message}.")
+    except errors.InvalidError as error:
+        return Refused(code="invalid", reason=f"GitHub did not accept it: {error.message}.")
+    except BadAddressError as error:
+        return Refused(code="invalid", reason=str(error))
+
+
+async def _perform(effect: Effect, context: Context) -> EffectResult:
+    match effect:
+        case React():
+            return await react(effect, context)
+        case Say():
+            return await say(effect, context)
+        case Amend():
+            return await amend(effect, context)
+        case ShowStatus():
+            return await show_status(effect, context)
+        case SetState():
+            return await set_state(effect, context)
+        case ReplyInThread():
+            return await reply_in_thread(effect, context)
+        case Publish():
+            return await publish(effect, context)
+        case Check():
+            return await check(effect, context)
+        case UpdatePull():
+            return await update_pull(effect, context)
+        case Close():
+            return await close(effect, context)
+        case _:
+            assert_never(effect)

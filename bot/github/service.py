@@ -1,0 +1,183 @@
+"""`ports.GitHub` over HTTP: who may do what, the repository's configuration and skills, and performing effects.
+
+Reads that decide about authority fail closed: an unreachable GitHub is an error, never a role.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from bot import repo_config
+from bot.github.cache import Lru
+from bot.github.connection import Connection
+from bot.github.effects.context import Context
+from bot.github.effects.log import EffectLog
+from bot.github.effects.perform import perform
+from bot.github.errors import GoneError
+from bot.github.git import GitReader, Trees
+from bot.github.models import FileContent, Permission
+from bot.github.taxonomy import SkillsReader
+from bot.github.tokens import Purpose
+from bot.jobs.effects import Check, Effect, EffectResult, Publish
+from bot.jobs.identity import BotIdentity
+from bot.jobs.job import Repository, Role
+from bot.repo_config import InvalidConfigError, RepoConfig
+from pipeline.models import ReportedFinding, SkillDraft
+from pipeline.skills.taxonomy import Taxonomy
+from pipeline.skills.validation import validate_tree
+
+log = structlog.get_logger(__name__)
+
+ROLE_LIFE = dt.timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class KnownRole:
+    role: Role
+    until: dt.datetime
+
+
+class GitHubService:
+    """Reads and writes on one GitHub. One instance per process."""
+
+    def __init__(self, connection: Connection, identity: BotIdentity, effects: EffectLog) -> None:
+        self._connection = connection
+        self._identity = identity
+        self._effects = effects
+        self._roles: Lru[tuple[int, str], KnownRole] = Lru(2_048)
+        self._good_configs: Lru[int, RepoConfig] = Lru(1_024)
+        self._skills = SkillsReader()
+        self._trees: Trees = Lru(128)
+        self._blobs: Lru[str, bytes] = Lru(4_096)
+
+    async def role(self, repository: Repository, login: str) -> Role:
+        """The person's permission, at most a minute old. Raises GitHubError when GitHub cannot say."""
+        key, now = (repository.id, login.casefold()), self._connection.clock()
+        known = self._roles.get(key)
+        if known is None or now >= known.until:
+            known = KnownRole(await self._ask_role(repository, login), now + ROLE_LIFE)
+            self._roles[key] = known
+        return known.role
+
+    async def _ask_role(self, repository: Repository, login: str) -> Role:
+        try:
+            answer = await self._connection.client(repository, Purpose.READ).getitem(
+                "/repos/{owner}/{repo}/collaborators/{login}/permission",
+                {**_names(repository), "login": login},
+                Permission,
+            )
+        except GoneError:  # no such person (a deleted account)
+            return Role.NONE
+        return role_of(answer)
+
+    async def config(self, repository: Repository) -> RepoConfig:
+        """The configuration on the default branch, the last good one while a bad one is there.
+
+        Raises InvalidConfigError when there never was a good one, GitHubError when GitHub cannot say.
+        """
+        try:
+            config = repo_config.load(await self._config_text(repository))
+        except InvalidConfigError as error:
+            good = self._good_configs.get(repository.id)
+            log.warning("config_invalid", repository=repository.full_name, problems=error.problems, kept=bool(good))
+            if good is None:
+                raise
+            return good
+        self._good_configs[repository.id] = config
+        return config
+
+    async def _config_text(self, repository: Repository) -> str:
+        try:
+            file = await self._connection.client(repository, Purpose.READ).getitem(
+                f"/repos/{{owner}}/{{repo}}/contents/{repo_config.PATH}", _names(repository), FileContent
+            )
+        except GoneError:
+            return ""
+        if file.size > repo_config.MAX_BYTES:
+            raise InvalidConfigError([repo_config.TOO_LARGE])
+        return file.text
+
+    async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy:
+        """The skills on the default branch now. Raises GitHubError, TooLargeError."""
+        reader = self._reader(repository)
+        tip = await reader.branch_tip(repository.default_branch)
+        if tip is None:
+            return Taxonomy()
+        found = await self._skills.read(reader, tip)
+        root = config.pipeline.skills_root or None
+        return Taxonomy.build(found.skills, paths=found.paths, manifests=found.manifests, root=root)
+
+    async def read_skill(self, repository: Repository, commit_sha: str, path: str) -> SkillDraft:
+        """The text files of the skill at `path` as they are at a commit, e.g. after a person pushed to our branch."""
+        reader = self._reader(repository)
+        files: dict[str, str] = {}
+        for entry in await reader.directory(await reader.tree_of(commit_sha), path):
+            try:
+                files[entry.path] = (await reader.blob(entry)).decode()
+            except ValueError:
+                continue
+        return SkillDraft(name=path.rpartition("/")[2], path=path, files=files)
+
+    async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
+        """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""
+        result = await perform(effect, await self._context(effect, job_key, repository))
+        log.info("effect", job=job_key, effect=effect.key, kind=effect.kind, outcome=result.kind)
+        return result
+
+    async def _context(self, effect: Effect, job_key: str, repository: Repository) -> Context:
+        client = self._connection.client
+        config = await self._usable_config(repository) if isinstance(effect, Check | Publish) else RepoConfig()
+        return Context(
+            job_key=job_key,
+            repository=repository,
+            talk=client(repository, Purpose.TALK),
+            publish=client(repository, Purpose.PUBLISH),
+            read=client(repository, Purpose.READ),
+            log=self._effects,
+            bot=self._identity,
+            sleep=self._connection.sleep,
+            validate=partial(validate_folder, profile=config.validation_profile),
+            reviewers=config.reviewers,
+        )
+
+    async def _usable_config(self, repository: Repository) -> RepoConfig:
+        """For profile and reviewers alone: a broken file must not keep an approved skill from being published."""
+        try:
+            return await self.config(repository)
+        except InvalidConfigError:
+            return RepoConfig()
+
+    def _reader(self, repository: Repository) -> GitReader:
+        api = self._connection.client(repository, Purpose.READ)
+        return GitReader(api, _names(repository), self._trees, self._blobs)
+
+
+def _names(repository: Repository) -> dict[str, str | int]:
+    return {"owner": repository.owner, "repo": repository.name}
+
+
+def role_of(answer: Permission) -> Role:
+    """GitHub's `permission` knows four words; `role_name` adds triage and maintain (and custom roles, ignored)."""
+    granted = {role.value for role in Role}
+    if answer.role_name in granted:
+        return Role(answer.role_name)
+    return Role(answer.permission) if answer.permission in granted else Role.NONE
+
+
+def validate_folder(path: str, files: Mapping[str, bytes], *, profile: str) -> Sequence[ReportedFinding]:
+    """The rules over one skill's folder."""
+    report = validate_tree(files, only=[path], profile=profile)
+    return [
+        ReportedFinding(
+            rule=finding.rule,
+            severity=finding.severity.value,
+            message=finding.message,
+            file=finding.file,
+            line=finding.line,
+            column=finding.column,
+        )
+        for finding in report.findings
+    ]

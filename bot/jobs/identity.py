@@ -1,0 +1,13 @@
+"""Who we are on GitHub, so that our own words are never taken for somebody else's."""
+
+from pipeline.models import Value
+
+
+class BotIdentity(Value):
+    """The App by number and the login it acts under. Never judged by a name's suffix: anyone can own an App."""
+
+    app_id: int
+    login: str
+
+    def is_login(self, login: str) -> bool:
+        return login.casefold() == self.login.casefold()
