@@ -13,8 +13,7 @@ from bot.settings import Settings, SettingsError, load, unknown_variables
 from bot.store.database import DatabaseError
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Serve the webhook. Everything else is set by SKILL_FLEET_* variables."
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (SKILL_FLEET_HOST)")
     parser.add_argument("--port", type=int, help="port to listen on (SKILL_FLEET_PORT)")
 

@@ -22,9 +22,12 @@ ACCEPTED: Mapping[str, frozenset[str]] = {
     "check_suite": frozenset({"rerequested"}),
     "installation": frozenset({"deleted", "suspend"}),
     "installation_repositories": frozenset({"removed"}),
-    "repository": frozenset({"deleted"}),
+    "repository": frozenset({"archived", "deleted"}),
 }
 """(event, actions) that can change a job. Everything else is answered and forgotten."""
+
+STATE_LABELS = "skill:"
+"""Labels with this prefix show where a job stands."""
 
 _TALK = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
 _BRANCH = re.compile(r"skill/issue-([1-9][0-9]{0,9})(?:-[1-9][0-9]{0,3})?")
@@ -35,9 +38,14 @@ class SubjectError(Exception):
 
 
 def is_accepted(event: str, action: str, payload: Mapping[str, JsonValue]) -> bool:
-    """Could this change a job? What bots say is not listened to: neither our own comments nor those of others."""
+    """Could this change a job? What bots say is not listened to: neither our own comments nor those of others.
+
+    Labels that show a job's state are ours: changing them says nothing, whoever did it.
+    """
     if action not in ACCEPTED.get(event, frozenset()):
         return False
+    if action in ("labeled", "unlabeled"):
+        return not str(_object(payload, "label").get("name")).startswith(STATE_LABELS)
     return not (event in _TALK and action != "deleted" and _object(payload, "sender").get("type") == "Bot")
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 
 from bot.jobs.job import ENDED
 from bot.store.database import Database, migrate
+from bot.store.effects import Effects
 from bot.store.inbox import Inbox
 from bot.store.instances import Instances
 from bot.store.jobs import Jobs
@@ -21,6 +22,7 @@ class Stores:
     database: Database
     inbox: Inbox
     jobs: Jobs
+    effects: Effects
     timeline: Timeline
     instances: Instances
 
@@ -31,6 +33,7 @@ class Stores:
             database=database,
             inbox=events,
             jobs=Jobs(database.engine, events),
+            effects=Effects(database.engine),
             timeline=Timeline(database.engine),
             instances=Instances(database.engine),
         )

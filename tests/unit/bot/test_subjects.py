@@ -78,6 +78,12 @@ def test_bots_are_not_listened_to_but_people_and_deletions_are() -> None:
     assert is_accepted("issues", "labeled", bot), "who may start a job is decided with the repository's rules"
 
 
+@pytest.mark.parametrize(("label", "kept"), [("skill-request", True), ("bug", True), ("skill:running", False)])
+def test_labels_that_show_a_state_say_nothing(label: str, kept: bool) -> None:
+    assert is_accepted("issues", "labeled", {"label": {"name": label}}) is kept
+    assert is_accepted("issues", "unlabeled", {"label": {"name": label}}) is kept
+
+
 def test_a_shared_event_names_whom_it_concerns() -> None:
     assert concerned("installation", b'{"installation":{"id":3}}') == (3, [])
     assert concerned("repository", b'{"repository":{"id":7}}') == (None, [7])

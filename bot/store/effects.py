@@ -1,0 +1,42 @@
+"""What was written to GitHub, by semantic key: a memory of remote ids and results; the last write of a key wins."""
+
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.github.effects.log import Recorded
+from bot.jobs.effects import EffectResult
+from bot.store.tables import effects
+
+_RESULT: TypeAdapter[EffectResult] = TypeAdapter(EffectResult)
+
+
+class Effects:
+    """Implements `bot.github.effects.log.EffectLog`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, job_key: str, key: str) -> Recorded | None:
+        query = select(effects).where(effects.c.job_key == job_key, effects.c.key == key)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        return Recorded(key=key, kind=row.kind, remote_id=row.remote_id, result=_RESULT.validate_json(row.result))
+
+    async def record(self, job_key: str, key: str, kind: str, remote_id: int, result: EffectResult) -> None:
+        now = datetime.now(UTC)
+        changed = {
+            "kind": kind,
+            "remote_id": remote_id,
+            "result": _RESULT.dump_json(result).decode(),
+            "updated_at": now,
+        }
+        insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        statement = insert(effects).values(job_key=job_key, key=key, created_at=now, **changed)
+        async with self._engine.begin() as connection:
+            await connection.execute(statement.on_conflict_do_update(index_elements=["job_key", "key"], set_=changed))
