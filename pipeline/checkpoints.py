@@ -102,6 +102,8 @@ class Answer(Value):
     text: str = Field("", max_length=70_000)
     digest: str = Field("", max_length=64)
     source: str = Field("", max_length=100)
+    path: str | None = Field(None, description="the file a review comment points at, from the repository root")
+    line: int | None = None
 
 
 class EventType(StrEnum):

@@ -4,9 +4,10 @@ Bounds live on nested fields because that is the only place where a model's stru
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from annotated_types import MaxLen
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 
 class Value(BaseModel):
@@ -15,9 +16,39 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, max_length=600)]
-Paragraph = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4_000)]
+class Written(Value):
+    """A value that a model may write: a list longer than its bound is cut to it rather than refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cut_lists(cls: type[Self], data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        cut = dict(data)
+        for name, field in cls.model_fields.items():
+            value = cut.get(name)
+            if isinstance(value, list) and get_origin(field.annotation) is list:
+                bounds = [limit.max_length for limit in field.metadata if isinstance(limit, MaxLen)]
+                cut[name] = value[: min(bounds)] if bounds else value
+        return cut
+
+
+class _Cut:
+    """Cuts a longer text at the last word that fits, marking the cut with an ellipsis."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def __call__(self, text: object) -> object:
+        if not isinstance(text, str) or len(text := text.strip()) <= self.limit:
+            return text
+        kept = text[: self.limit - 1]
+        return (kept.rsplit(None, 1)[0] if " " in kept else kept) + "…"
+
+
+Line = Annotated[str, BeforeValidator(_Cut(300)), StringConstraints(strip_whitespace=True, max_length=300)]
+Sentence = Annotated[str, BeforeValidator(_Cut(600)), StringConstraints(strip_whitespace=True, max_length=600)]
+Paragraph = Annotated[str, BeforeValidator(_Cut(4_000)), StringConstraints(strip_whitespace=True, max_length=4_000)]
 Slug = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
 
 Phase = Literal["understanding", "generation", "validation"]
@@ -47,7 +78,7 @@ class SkillRequest(Value):
 # --- understanding ---------------------------------------------------------------------------------------------------
 
 
-class Ambiguity(Value):
+class Ambiguity(Written):
     """Something the request leaves open, with what is assumed when nobody answers."""
 
     question: Sentence
@@ -57,7 +88,7 @@ class Ambiguity(Value):
     affects: Literal["scope", "name", "description", "content", "tools", "audience", "wording"] = "content"
 
 
-class Requirements(Value):
+class Requirements(Written):
     domain: Domain
     category: Slug
     target_level: Level
@@ -65,7 +96,13 @@ class Requirements(Value):
     constraints: list[Sentence] = Field(max_length=10)
     trigger_phrases: list[Line] = Field(max_length=10)
     negative_triggers: list[Line] = Field(max_length=10)
-    examples: list[Paragraph] = Field(max_length=10)
+    examples: list[Paragraph] = Field(max_length=10, description="as given, verbatim Markdown")
+    steps: list[Paragraph] = Field(default_factory=list, max_length=20, description="the procedure, in order, as given")
+    gotchas: list[Sentence] = Field(default_factory=list, max_length=10, description="what goes wrong, as given")
+    checks: list[Sentence] = Field(
+        default_factory=list, max_length=10, description="how to see that it worked, as given"
+    )
+    references: list[Line] = Field(default_factory=list, max_length=10, description="links and documents named")
     skill_category: SkillCategory
     suggested_name: Line
     suggested_description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
@@ -73,13 +110,13 @@ class Requirements(Value):
     ambiguities: list[Ambiguity] = Field(max_length=8)
 
 
-class Intent(Value):
+class Intent(Written):
     purpose: Sentence
     problem_statement: Sentence
     target_audience: Line
     value_proposition: Sentence
     skill_type: Literal["how_to", "reference", "concept", "workflow", "checklist", "troubleshooting"]
-    in_scope: list[Line] = Field(max_length=10)
+    in_scope: list[Sentence] = Field(max_length=20)
     out_of_scope: list[Line] = Field(max_length=10)
     success_criteria: list[Sentence] = Field(max_length=6)
 
@@ -103,7 +140,7 @@ class Placement(Value):
     near_duplicates: list[Duplicate] = Field(default_factory=list, max_length=5)
 
 
-class Dependency(Value):
+class Dependency(Written):
     name: Slug
     reason: Sentence
 
@@ -116,12 +153,12 @@ class Dependencies(Value):
     )
 
 
-class OutlineSection(Value):
+class OutlineSection(Written):
     title: Line
-    points: list[Sentence] = Field(max_length=12)
+    points: list[Paragraph] = Field(max_length=20)
 
 
-class Resource(Value):
+class Resource(Written):
     """A bundled file and why the skill needs it. The path is checked to stay in its directory."""
 
     path: Annotated[str, StringConstraints(pattern=r"^(scripts|references|assets)/[a-z0-9][a-z0-9._-]{0,79}$")]
@@ -259,17 +296,25 @@ class ReportedFinding(Value):
     column: int
 
 
-class TriggerCase(Value):
+class TriggerCase(Written):
     query: Sentence
     should_trigger: bool
 
 
-class TestCases(Value):
+class EvalCase(Written):
+    """One task for comparing an agent with and without the skill."""
+
+    prompt: Paragraph
+    expected_output: Paragraph
+    assertions: list[Sentence] = Field(max_length=6)
+
+
+class TestCases(Written):
     """Trigger queries and evaluation tasks that are stored with the skill under `evals/`."""
 
     __test__ = False  # the name is the seed's; pytest must not collect it
     triggers: list[TriggerCase] = Field(default_factory=list, max_length=24)
-    evals: list[dict[str, str]] = Field(default_factory=list, max_length=6)
+    evals: list[EvalCase] = Field(default_factory=list, max_length=6)
 
 
 class Validation(Value):

@@ -1,0 +1,75 @@
+"""What the rules of `pipeline.skills` say about a draft, as plain values; and rendering a draft's SKILL.md."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pipeline.models import Plan, PlannedSkill, ReportedFinding, SkillDraft
+from pipeline.skills.document import read_document
+from pipeline.skills.metadata import SkillMetadata, render_skill
+from pipeline.skills.repository import SkillSummary
+from pipeline.skills.taxonomy import Taxonomy
+from pipeline.skills.validation import validate_skill
+
+Verdict = Literal["pass", "fail", "unloadable"]
+
+
+def check(draft: SkillDraft, taxonomy: Taxonomy) -> tuple[list[ReportedFinding], Verdict]:
+    """Findings with files relative to the skill, errors first; and the rules' verdict."""
+    siblings = [
+        SkillSummary(path=skill.path, name=skill.name, description=skill.description)
+        for skill in taxonomy.entries
+        if skill.path != draft.path
+    ]
+    report = validate_skill(draft.name, draft.files, siblings=siblings)
+    order = {"error": 0, "warning": 1, "info": 2}
+    findings = [
+        ReportedFinding(
+            rule=finding.rule,
+            severity=_SEVERITIES[finding.severity.value],
+            message=finding.message,
+            file=finding.file.removeprefix(f"{draft.name}/"),
+            line=finding.line,
+            column=finding.column,
+        )
+        for finding in report.findings
+    ]
+    findings.sort(key=lambda finding: (order[finding.severity], finding.file, finding.line, finding.rule))
+    return findings, _VERDICTS[report.verdict.value]
+
+
+_SEVERITIES: Mapping[str, Literal["error", "warning", "info"]] = {
+    "error": "error",
+    "warning": "warning",
+    "info": "info",
+}
+_VERDICTS: Mapping[str, Verdict] = {"pass": "pass", "fail": "fail", "unloadable": "unloadable"}
+
+
+def assemble(plan: Plan, body: str, files: Mapping[str, str]) -> SkillDraft:
+    """A draft from its parts; the only place where a SKILL.md is put together."""
+    document = render(plan.skill_metadata, body)
+    kept = {path: content for path, content in files.items() if path != "SKILL.md"}
+    return SkillDraft(name=plan.skill_metadata.name, path=plan.taxonomy_path, files={"SKILL.md": document, **kept})
+
+
+def render(skill: PlannedSkill, body: str) -> str:
+    return render_skill(SkillMetadata.model_validate(skill.model_dump()), body)
+
+
+def body_of(draft: SkillDraft) -> str:
+    """The Markdown below the frontmatter."""
+    return read_document(draft.skill_content.encode("utf-8", "surrogatepass")).body.lstrip("\n")
+
+
+def description_of(draft: SkillDraft) -> str:
+    return read_document(draft.skill_content.encode("utf-8", "surrogatepass")).description
+
+
+def errors(findings: Sequence[ReportedFinding]) -> list[ReportedFinding]:
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def sentence(finding: ReportedFinding) -> str:
+    """A finding as a person or a model reads it."""
+    place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    return f"{place}: {finding.message} ({finding.rule}, {finding.severity})"

@@ -1,0 +1,219 @@
+"""One language model for all jobs: limits, retries, fallbacks and metering around DSPy's own client.
+
+A call either returns typed outputs or raises `CallFailed` with one sentence for the person. DSPy's cache and retries
+are off: the first mixes endpoints, the second obeys any Retry-After.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import dspy
+from dspy.lm15 import (
+    AccessPolicy,
+    EndpointSupport,
+    ModelSupport,
+    OpenAIChatCompat,
+    ProviderDefinition,
+    register_provider,
+)
+from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError, LMInvalidRequestError
+from pydantic import TypeAdapter
+
+from pipeline.journey import Failure
+from pipeline.lm.failures import Reaction, TruncatedAnswer, react
+from pipeline.lm.metered import Meter, MeteredLM, metering
+from pipeline.lm.settings import ModelSettings, is_reasoning
+from pipeline.lm.wire import WireAdapter
+from pipeline.models import Usage
+from pipeline.runtime import CallFailed, StoredResult
+
+_COMPATIBLE = "compatible"
+_FIRST_LIMIT_WHEN_UNSET = 8_192
+_BACKOFF_SECONDS = 1.0
+_COMPLAINT_CHARACTERS = 6_000
+
+
+class LanguageModel:
+    """The `Drafter` behind a configured model. Close it with `aclose` when the process ends."""
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+        self.settings = settings
+        self._sleep = sleep
+        self._chance = chance
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._lms = tuple(_client(name, settings) for name in (settings.model, *settings.fallbacks))
+
+    @property
+    def name(self) -> str:
+        return self.settings.model
+
+    async def aclose(self) -> None:
+        for _, lm in self._lms:
+            await lm.aclose()
+
+    async def answer(self, predictor: Any, inputs: Mapping[str, object], spent: Usage) -> StoredResult:
+        """Ask until there is a readable answer or every cure was tried. See `Drafter.answer`."""
+        meter = Meter(spent, self.settings.budget_tokens, self.settings.budget_usd)
+        failures: list[Failure] = []
+        for name, lm in self._lms:
+            try:
+                outputs = await self._ask(name, lm, predictor, inputs, meter)
+            except _Unusable as unusable:
+                failures.append(unusable.reaction.failure)
+                if not unusable.reaction.other_model:
+                    break
+            else:
+                return StoredResult(outputs=outputs, usage=meter.total(), model=name)
+        raise CallFailed(failures[0], meter.total())
+
+    async def _ask(
+        self, name: str, lm: MeteredLM, predictor: Any, inputs: Mapping[str, object], meter: Meter
+    ) -> dict[str, Any]:
+        limit = self.settings.max_tokens
+        doubled = complained = False
+        schema = True
+        complaint: tuple[str, str] | None = None
+        tries = 0
+        while True:
+            try:
+                meter.check()
+                adapter = WireAdapter(schema=schema, complaint=complaint)
+                return await self._request(lm, adapter, predictor, inputs, meter, limit if doubled else None)
+            except TruncatedAnswer as cut:
+                if doubled:
+                    raise _Unusable(react(cut, name, self.settings.timeout_seconds)) from None
+                doubled, limit = True, 2 * (limit or max(cut.completion_tokens, _FIRST_LIMIT_WHEN_UNSET // 2))
+            except AdapterParseError as unreadable:
+                if complained:
+                    raise _Unusable(react(unreadable, name, self.settings.timeout_seconds)) from None
+                complained, complaint = True, _complain(unreadable)
+            except Exception as error:
+                if schema and _schema_refused(error):
+                    schema = False
+                    continue
+                reaction = react(error, name, self.settings.timeout_seconds)
+                pause = self._pause(reaction, tries)
+                if pause is None:
+                    raise _Unusable(reaction) from None
+                tries += 1
+                await self._sleep(pause)
+
+    async def _request(
+        self,
+        lm: MeteredLM,
+        adapter: WireAdapter,
+        predictor: Any,
+        inputs: Mapping[str, object],
+        meter: Meter,
+        limit: int | None,
+    ) -> dict[str, Any]:
+        config: dict[str, Any] = {} if limit is None else {_limit_name(lm.model): limit}
+        async with self._slots:
+            with (
+                metering(meter),
+                dspy.context(lm=lm, adapter=adapter, trace=[], callbacks=[], warn_on_type_mismatch=False),
+            ):
+                async with asyncio.timeout(self.settings.timeout_seconds):
+                    prediction = await predictor.acall(**inputs, config=config)
+        return as_json(inputs.get("signature") or predictor.signature, prediction)
+
+    def _pause(self, reaction: Reaction, tries: int) -> float | None:
+        """Seconds until the next try (between half and all of the backoff, or what the provider asks); None: stop."""
+        if not reaction.again or tries >= self.settings.retries:
+            return None
+        if reaction.wait is not None:
+            return reaction.wait if reaction.wait <= self.settings.max_wait_seconds else None
+        backoff: float = min(_BACKOFF_SECONDS * 2.0**tries, self.settings.max_wait_seconds)
+        return backoff * (0.5 + self._chance() / 2)
+
+
+class _Unusable(Exception):  # noqa: N818 - private signal from one model to the next
+    def __init__(self, reaction: Reaction) -> None:
+        super().__init__(reaction.failure.code)
+        self.reaction = reaction
+
+
+def as_json(signature: Any, prediction: Any) -> dict[str, Any]:
+    """The outputs of a prediction as JSON values, by field name."""
+    return {
+        name: TypeAdapter(field.annotation).dump_python(prediction[name], mode="json")
+        for name, field in signature.output_fields.items()
+    }
+
+
+def _client(name: str, settings: ModelSettings) -> tuple[str, MeteredLM]:
+    provider = name.partition("/")[0]
+    own = provider == settings.model.partition("/")[0]
+    options: dict[str, Any] = {}
+    if own and settings.api_key is not None:
+        options["api_key"] = settings.api_key.get_secret_value()
+    if own and settings.api_base is not None:
+        options["api_base"] = settings.api_base.rstrip("/")
+    routed = name
+    if own and provider in ("openai", _COMPATIBLE) and _is_private(settings.api_base):
+        _declare_compatible()
+        routed = f"{_COMPATIBLE}/{name.partition('/')[2]}"
+    lm = MeteredLM(
+        routed,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        cache=False,
+        num_retries=0,
+        timeout=settings.timeout_seconds,
+        **options,
+    )
+    return name, lm
+
+
+def _is_private(api_base: str | None) -> bool:
+    return api_base is not None and not api_base.startswith("https://api.openai.com")
+
+
+def _declare_compatible() -> None:
+    """Tell DSPy that an OpenAI-compatible server takes JSON schemas; for unknown models it assumes the contrary."""
+    register_provider(
+        ProviderDefinition.chat(
+            AccessPolicy(
+                provider=_COMPATIBLE,
+                supports=EndpointSupport(complete=True, stream=True, models=True),
+                auth_modes=("bearer",),
+                base_url="http://127.0.0.1:8080/v1",
+            ),
+            compat=OpenAIChatCompat(
+                instruction_role="system",
+                max_tokens_field="max_tokens",
+                stream_usage="include",
+                thinking_format="none",
+            ),
+            placeholder_key="none",
+        ),
+        supports=ModelSupport(response_schema=True, function_calling=False),
+    )
+
+
+def _limit_name(model: str) -> str:
+    return "max_completion_tokens" if is_reasoning(model) else "max_tokens"
+
+
+def _schema_refused(error: Exception) -> bool:
+    """A 400 or 422 that is not about length: some servers only refuse the schema, so ask once without it."""
+    return (
+        isinstance(error, LMInvalidRequestError)
+        and not isinstance(error, ContextWindowExceededError)
+        and error.status in (400, 422)
+    )
+
+
+def _complain(error: AdapterParseError) -> tuple[str, str]:
+    answer = str(error.lm_response or "")[:_COMPLAINT_CHARACTERS] or "(nothing)"
+    reason = str(error.__cause__ or "it is not a JSON object with all the fields")[:1_000]
+    return answer, f"That answer could not be read: {reason}"
