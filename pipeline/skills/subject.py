@@ -7,8 +7,10 @@ from __future__ import annotations
 import posixpath
 from functools import cached_property
 
-from pipeline.skills.document import SKILL_FILE, SkillDocument, read_document
+from pipeline.skills.document import SKILL_FILE, LineMap, SkillDocument, read_document
 from pipeline.skills.files import Entry, EntryKind, FileTree, TooBigError, join
+from pipeline.skills.markdown import Markdown
+from pipeline.skills.scripts import Script, may_be_script, script_at
 
 MAX_ENTRIES = 5_000
 """Files of one skill looked at; what lies beyond is reported, not read."""
@@ -74,6 +76,42 @@ class Subject:
         if self.unreadable:
             return None
         return read_document(self.tree.read(join(self.directory, self.skill_path)))
+
+    @cached_property
+    def markdown(self) -> Markdown | None:
+        """The body as Markdown; None when SKILL.md has no readable frontmatter to end."""
+        document = self.document
+        if document is None or document.yaml is None:
+            return None
+        return Markdown(document.text, document.lines, document.body_start)
+
+    @cached_property
+    def files(self) -> tuple[Entry, ...]:
+        """The bundled regular files, SKILL.md left out."""
+        own = self.skill_path
+        return tuple(e for e in self.entries if e.kind is EntryKind.FILE and e.path != own)
+
+    @cached_property
+    def pages(self) -> tuple[tuple[str, Markdown], ...]:
+        """The bundled Markdown files, by path."""
+        found = []
+        for entry in self.files:
+            if entry.path.lower().endswith((".md", ".mdx", ".markdown")):
+                text = self.text(entry.path)
+                if text is not None:
+                    found.append((entry.path, Markdown(text, LineMap.of(text))))
+        return tuple(found)
+
+    @cached_property
+    def scripts(self) -> tuple[Script, ...]:
+        """The bundled Python and shell scripts."""
+        found = []
+        for entry in self.files:
+            text = self.text(entry.path) if may_be_script(entry.path) else None
+            script = script_at(entry.path, text) if text is not None else None
+            if script is not None:
+                found.append(script)
+        return tuple(found)
 
     @property
     def has_fields(self) -> bool:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pipeline.skills.files import Symlink
 from pipeline.skills.findings import WHOLE_FILE, Edit, Provenance, Severity, Span
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class RepositoryProblem:
     evidence: str = ""
 
 
-Example = str | Mapping[str, str | bytes]
+Example = str | Mapping[str, str | bytes | Symlink]
 """A SKILL.md (or, without frontmatter, its body) of a skill `pdf-forms`, or the files of a small repository by path."""
 
 Check = Callable[["Subject"], Iterable[Problem]]
@@ -111,7 +112,7 @@ class Rule:
 
 
 _RULES: dict[str, Rule] = {}
-_MODULES = ("spec_file", "spec_fields")
+_MODULES = ("spec_file", "spec_fields", "structure")
 
 
 def register(rule: Rule) -> None:
