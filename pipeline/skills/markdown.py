@@ -7,6 +7,7 @@ Block structure is parsed at once, inline structure only where a block may hold 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -220,10 +221,69 @@ class Markdown:
             position = found + len(needle)
         return self.lines.span(position - len(needle), position)
 
-    def span_of(self, block: Block, match: re.Match[str]) -> Span:
-        """Where a match in a block's text stands in the file: its first line's part."""
-        needle = match[0].split("\n", 1)[0].rstrip() or match[0]
-        return self.find(block, needle, skip=block.text.count(needle, 0, match.start()))
+    def prose_matches(self, pattern: re.Pattern[str]) -> Iterator[Passage]:
+        """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out."""
+        return self._prose.search(pattern)
+
+    def text_matches(self, pattern: re.Pattern[str]) -> Iterator[Passage]:
+        """Where a pattern matches in any block, code included."""
+        return self._text.search(pattern)
+
+    @cached_property
+    def _prose(self) -> _Joined:
+        return _Joined(self, [(block, block.prose) for block in self.blocks if block.is_prose])
+
+    @cached_property
+    def _text(self) -> _Joined:
+        return _Joined(self, [(block, block.text) for block in self.blocks])
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A match in a block: its text, where it begins in the block's text, and the document it stands in."""
+
+    markdown: Markdown
+    block: Block
+    text: str
+    start: int
+    match: re.Match[str]
+
+    @property
+    def span(self) -> Span:
+        """Where the match's first line stands in the file."""
+        needle = self.text.split("\n", 1)[0].rstrip() or self.text
+        return self.markdown.find(self.block, needle, skip=self.block.text.count(needle, 0, self.start))
+
+    @property
+    def before(self) -> str:
+        """The block's text in front of the match, as written."""
+        return self.block.text[: self.start]
+
+    @property
+    def after(self) -> str:
+        """The block's text behind the match, as written."""
+        return self.block.text[self.start + len(self.text) :]
+
+
+class _Joined:
+    """Many blocks as one text, so that a pattern is searched once and not once per block."""
+
+    SEPARATOR = "\n\0\n"
+
+    def __init__(self, markdown: Markdown, parts: Sequence[tuple[Block, str]]) -> None:
+        self.markdown = markdown
+        self.blocks = [block for block, _ in parts]
+        self.text = self.SEPARATOR.join(text for _, text in parts)
+        self.starts: list[int] = []
+        position = 0
+        for _, text in parts:
+            self.starts.append(position)
+            position += len(text) + len(self.SEPARATOR)
+
+    def search(self, pattern: re.Pattern[str]) -> Iterator[Passage]:
+        for match in pattern.finditer(self.text):
+            index = bisect_right(self.starts, match.start()) - 1
+            yield Passage(self.markdown, self.blocks[index], match[0], match.start() - self.starts[index], match)
 
 
 def code_span_regions(text: str) -> Iterator[tuple[int, int]]:

@@ -27,6 +27,11 @@ class Subject:
         self._read: dict[str, bytes | None] = {}
 
     @cached_property
+    def is_in_repository(self) -> bool:
+        """Whether the tree is a whole repository, so that what leaves the tree leaves the repository."""
+        return self.tree.exists(".git")
+
+    @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Everything below the skill's folder, paths relative to it, sorted; at most `MAX_ENTRIES` and one more."""
         cut = len(self.directory) + 1 if self.directory else 0

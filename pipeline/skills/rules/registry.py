@@ -112,7 +112,7 @@ class Rule:
 
 
 _RULES: dict[str, Rule] = {}
-_MODULES = ("spec_file", "spec_fields", "structure")
+_MODULES = ("spec_file", "spec_fields", "structure", "references", "content", "workflow", "description")
 
 
 def register(rule: Rule) -> None:

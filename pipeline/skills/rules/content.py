@@ -1,0 +1,317 @@
+"""CON rules about the words: placeholders, filler, shouting, bare pointers, machine paths, stale facts, repetition.
+
+They look at prose only: code spans are blanked, fences and quotations left out, unless a rule says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from pipeline.skills.findings import Provenance, Severity
+from pipeline.skills.markdown import Block, BlockKind, Markdown, Passage
+from pipeline.skills.rules.registry import BEST_PRACTICES, Problem, rule
+from pipeline.skills.rules.spec_fields import field_of, shown
+from pipeline.skills.rules.spec_file import VALID
+from pipeline.skills.subject import Subject
+
+AUTHORING = "https://platform.claude.com/docs/en/agents-and-tools/agent-skills/best-practices"
+
+
+def prose(skill: Subject) -> Iterator[Block]:
+    """The blocks of the body that speak to the agent."""
+    if skill.markdown is not None:
+        yield from (block for block in skill.markdown.blocks if block.is_prose)
+
+
+def prose_matches(skill: Subject, pattern: re.Pattern[str]) -> Iterator[Passage]:
+    """Where a pattern matches in what the body says to the agent."""
+    if skill.markdown is not None:
+        yield from skill.markdown.prose_matches(pattern)
+
+
+def body(skill: Subject) -> Markdown:
+    """The body, for a rule that has already met one of its blocks."""
+    assert skill.markdown is not None
+    return skill.markdown
+
+
+_PLACEHOLDER = re.compile(
+    r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:|\blorem ipsum\b|\bTODO: (?:add"
+    r"|write|fill|complete|describe)\b"
+    r"|\[(?:insert|your|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
+    r"|^Replace (?:this )?with (?:a )?description of the skill|^This is a placeholder\b|^Lorem\b|coming soon\W*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@rule(
+    "CON001",
+    Severity.WARNING,
+    Provenance.PRACTICE,
+    what="placeholder text left over from a template: `TODO:`, `[Insert …]`, lorem ipsum, “coming soon”",
+    why="The agent takes it for an instruction, or for the whole instruction.",
+    source="https://github.com/anthropics/skills/tree/main/skills/skill-creator",
+    fix="Write it, or delete the line. Text the agent is meant to fill in belongs into a code fence.",
+    bad=VALID + "\nTODO: describe how flattening works.\n",
+    good=VALID + "\nSearch the code for `TODO:` comments before you start.\n",
+)
+def no_placeholders(skill: Subject) -> Iterator[Problem]:
+    value = field_of(skill, "description")
+    if value is not None and value.is_string:
+        match = re.search(
+            r"\[?TODO\b[:\]]|\[(?:insert|describe|your)\b[^\]]*\]|^Replace with", value.text, re.IGNORECASE
+        )
+        if match is not None:
+            yield Problem(f"the description still holds the placeholder `{shown(match[0])}`", value.span)
+    reported: set[int] = set()
+    for found in prose_matches(skill, _PLACEHOLDER):
+        section = found.block.section.lower()
+        example = found.block.kind is BlockKind.CELL or "output" in section or "template" in section
+        if not example and found.block.line not in reported:
+            reported.add(found.block.line)
+            yield Problem(f"placeholder text: `{shown(found.text.strip())}`", found.span)
+
+
+_FILLER = re.compile(
+    r"\b(?:handle (?:all )?errors? (?:appropriately|properly|gracefully)|follow (?:all )?(?:industry "
+    r"|general )?best practices"
+    r"(?! (?:in|from|for|below|above|listed|section))|write clean(?:,| and) (?:maintainable|readable) code"
+    r"|ensure (?:high )?code quality"
+    r"|use (?:appropriate|proper) (?:tools|error handling|naming)|be thorough and (?:careful|accurate)"
+    r"|pay attention to detail"
+    r"|think (?:carefully|step by step) before|strive for excellence|leverage (?:the )?power of"
+    r"|make sure (?:everything|it all) works|adhere to industry standards)\b",
+    re.IGNORECASE,
+)
+
+
+@rule(
+    "CON002",
+    Severity.INFO,
+    Provenance.PRACTICE,
+    what="stock phrases that tell an agent nothing (“follow best practices”, “handle errors appropriately”)",
+    why="The agent would do so without being told; each such line takes room from one it would get wrong.",
+    source=BEST_PRACTICES,
+    fix="Say what is appropriate here: which error, which practice, which check. Or cut the line.",
+    bad=VALID + "\nHandle errors appropriately.\n",
+    good=VALID + "\nExit with status 3 when a field is read-only.\n",
+)
+def no_filler(skill: Subject) -> Iterator[Problem]:
+    for found in prose_matches(skill, _FILLER):
+        yield Problem(f"“{shown(found.text)}” tells the agent nothing", found.span)
+
+
+_SHOUT = re.compile(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b")
+
+
+@rule(
+    "CON003",
+    Severity.INFO,
+    Provenance.PRACTICE,
+    what="more than one shouted word (MUST, NEVER, CRITICAL, …) per 60 words, at least 12 in all",
+    why="When everything is critical nothing is. A reason makes an agent follow a rule where it applies; capitals do "
+    "not.",
+    source="https://github.com/anthropics/skills/tree/main/skills/skill-creator",
+    fix="Keep capitals for the one or two rules whose breach does harm; explain the others.",
+    bad=VALID + "\nYou MUST check. NEVER skip. ALWAYS test.\n" * 6,
+    good=VALID + "\nNEVER overwrite the original: the fields cannot be restored.\n",
+)
+def no_shouting(skill: Subject) -> Iterator[Problem]:
+    shouted = list(prose_matches(skill, _SHOUT))
+    if len(shouted) < 12:
+        return
+    words = sum(block.prose.count(" ") + 1 for block in prose(skill))
+    if len(shouted) * 60 > words:
+        message = f"{len(shouted)} shouted words in about {words} words; capitals lose their weight"
+        yield Problem(message, shouted[0].span)
+
+
+_BARE_POINTER = re.compile(
+    r"^(?:please )?(?:see|refer to|check|consult|read)\b(?=[^.]{0,120}(?:\]\(|`)[^.]*\.md).{0,200}?"
+    r"\bfor (?:more |further |additional |full |complete |detailed )*(?:details?|information|info|documentation)\W*$",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"\b(?:when|if|before|after|while|unless|whenever|for [a-z]+ing|to [a-z]+|on |about|regarding|only)\b", re.I
+)
+
+
+@rule(
+    "CON004",
+    Severity.INFO,
+    Provenance.PRACTICE,
+    what="a pointer to a bundled page without a hint when to read it (“see references/x.md for details”)",
+    why="An agent decides by the condition. Without one it reads every page, or none.",
+    source=BEST_PRACTICES,
+    fix="Say when: “Read `references/errors.md` when the API returns another status than 200.”",
+    bad={
+        "pdf-forms/SKILL.md": VALID + "\nSee [fields](references/fields.md) for more information.\n",
+        "pdf-forms/references/fields.md": "# Fields\n",
+    },
+    good={
+        "pdf-forms/SKILL.md": VALID + "\nRead [fields](references/fields.md) when a field has no label.\n",
+        "pdf-forms/references/fields.md": "# Fields\n",
+    },
+)
+def pointers_have_conditions(skill: Subject) -> Iterator[Problem]:
+    for block in prose(skill):
+        if block.kind is BlockKind.PARAGRAPH and ".md" in block.text:
+            match = _BARE_POINTER.search(block.text.replace("\n", " "))
+            if match is not None and not _CONDITION.search(re.sub(r"\bfor (?:more|further).*$", "", match[0])):
+                span = body(skill).lines.line_span(block.line)
+                yield Problem("says where to look, but not when", span)
+
+
+_OPTIONS = re.compile(
+    r"\b(?:you (?:can|could|may)|either) use (?:[^,.;\n]{2,40}, ){2,}(?:or|and) [^,.;\n]{2,40}", re.IGNORECASE
+)
+_DEFAULT = re.compile(
+    r"\b(?:default|prefer|recommend|unless|otherwise|first choice|depending|start with|instead)\w*", re.I
+)
+
+
+@rule(
+    "CON005",
+    Severity.INFO,
+    Provenance.PRACTICE,
+    what="a choice of three or more tools without a default",
+    why="The agent picks one at random, another one next time. A default with a way out gives the same result twice.",
+    source=BEST_PRACTICES,
+    fix="Name one, and when to use another.",
+    bad=VALID + "\nYou can use pypdf, pdfplumber, or PyMuPDF to read the fields.\n",
+    good=VALID + "\nUse pypdf. When it finds no fields, use PyMuPDF.\n",
+)
+def choices_have_a_default(skill: Subject) -> Iterator[Problem]:
+    for found in prose_matches(skill, _OPTIONS):
+        if not _DEFAULT.search(found.block.text):
+            yield Problem("offers several tools and no default", found.span)
+
+
+_SOMEONE = re.compile(r"(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])")
+_ANYONE_WORDS = """
+user username users you your yourname your-name yourusername your-username me myuser my-user name someone
+somebody alice bob john jane johndoe janedoe jdoe example shared public runner ubuntu node app vscode jovyan
+linuxbrew claude agent coder dev developer admin root pi ec2-user vagrant work workspace home xxx foo bar test
+tester codespace git deploy debian circleci sandbox oai default
+"""
+_ANYONE = frozenset(_ANYONE_WORDS.split())
+
+
+@rule(
+    "CON009",
+    Severity.WARNING,
+    Provenance.PRACTICE,
+    what="a path into one person's home folder (`/Users/maria/…`), in text, code or scripts",
+    why="It exists on one machine only, and tells who wrote the skill.",
+    source="https://github.com/agnix-dev/agnix",
+    fix="Use a path relative to the skill, `~`, or an environment variable.",
+    bad=VALID + "\nRun `/Users/mkowalski/bin/fill`.\n",
+    good=VALID + "\nRun `~/bin/fill`, or `/Users/username/bin/fill`.\n",
+)
+def no_home_folders(skill: Subject) -> Iterator[Problem]:
+    if skill.markdown is None:
+        return
+    seen: set[str] = set()
+    for passage in skill.markdown.text_matches(_SOMEONE):
+        who = passage.match[1]
+        if who.lower() not in _ANYONE and who not in seen and not re.search(r"user|name|your|example", who, re.I):
+            seen.add(who)
+            yield Problem(f"`{shown(passage.text)}` is one person's home folder", passage.span)
+    for script in skill.scripts:
+        found = _SOMEONE.search(script.text)
+        if found is not None and found[1].lower() not in _ANYONE:
+            line = script.text.count("\n", 0, found.start()) + 1
+            column = found.start() - script.text.rfind("\n", 0, found.start()) - 1
+            span = script.span(line, column, line, column + len(found[0]))
+            yield Problem(f"`{shown(found[0])}` is one person's home folder", span, file=script.path)
+
+
+_BACKSLASH = re.compile(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|templates)\\[\w.-]+(?:\\[\w.-]+)*")
+
+
+@rule(
+    "CON010",
+    Severity.INFO,
+    Provenance.CLIENT,
+    client="claude",
+    what="a bundled path written with backslashes (`scripts\\fill.py`)",
+    why="Only Windows understands it. Forward slashes work everywhere.",
+    source=AUTHORING,
+    fix="Write `scripts/fill.py`.",
+    bad=VALID + "\nRun `scripts\\fill.py` to begin.\n",
+    good=VALID,
+)
+def paths_have_forward_slashes(skill: Subject) -> Iterator[Problem]:
+    if skill.markdown is not None:
+        for found in skill.markdown.text_matches(_BACKSLASH):
+            yield Problem(f"`{shown(found.text)}` has backslashes", found.span)
+
+
+_TIMED = re.compile(
+    r"\b(?:as of|since|until|before|after|starting(?: in)?|currently \(|updated) "
+    r"(?:(?:early|mid|late)[ -])?"
+    r"(?:(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.? )?(?:\d{1,2},? )?20[12]\d\b",
+    re.IGNORECASE,
+)
+_HISTORY = re.compile(r"deprecat|retired|legacy|\bold\b|history|former", re.IGNORECASE)
+_RETIRED = re.compile(
+    r"\b(?:claude-(?:instant|1|2)(?:[.-][\w.-]*)?|claude-3-(?:opus|sonnet|haiku)-20\d{6}|claude-3-5-sonnet-20\d{6}|text-davinci-00\d"
+    r"|gpt-3\.5-turbo(?:-\d{4})?|gpt-4-(?:0314|0613|32k)|code-davinci-00\d|gemini-(?:pro-vision|1\.0-pro)|palm-2)\b"
+)
+
+
+@rule(
+    "CON015",
+    Severity.INFO,
+    Provenance.CLIENT,
+    client="claude",
+    what="facts tied to a date (“as of March 2024”), and ids of retired models",
+    why="The text ages without anyone noticing; a retired model id fails at run time.",
+    source=AUTHORING,
+    fix="Say what holds now, and move what held before into a section on old versions.",
+    bad=VALID + "\nAs of March 2024 the API takes no dates.\n",
+    good=VALID + "\nThe API takes no dates.\n",
+)
+def facts_do_not_age(skill: Subject) -> Iterator[Problem]:
+    if skill.markdown is None:
+        return
+    for found in skill.markdown.text_matches(_RETIRED):
+        if not _HISTORY.search(found.block.text):
+            yield Problem(f"`{shown(found.text)}` is a retired model", found.span)
+    for found in skill.markdown.prose_matches(_TIMED):
+        if not _HISTORY.search(found.block.text):
+            yield Problem(f"“{shown(found.text)}” will be out of date", found.span)
+
+
+@rule(
+    "CON016",
+    Severity.INFO,
+    Provenance.PRACTICE,
+    what="the same paragraph of 100 characters or more twice",
+    why="Repetition costs context, and the two copies drift apart with the next edit.",
+    source=BEST_PRACTICES,
+    fix="Keep it once, and point to it.",
+    bad=VALID
+    + "\nBefore you fill a form, list its fields and compare their names with the keys of the data that you got.\n" * 2,
+    good=VALID,
+)
+def nothing_is_said_twice(skill: Subject) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for block in prose(skill):
+        if block.kind is BlockKind.PARAGRAPH and len(block.text) >= 100:
+            for text in {" ".join(block.text.split()), *_long_lines(block)}:
+                if (text in seen and seen[text] != block.line) or text in _repeated_lines(block):
+                    span = body(skill).lines.line_span(block.line)
+                    yield Problem(f"repeats line {seen.get(text, block.line)}: “{shown(text, 40)}”", span)
+                    break
+                seen.setdefault(text, block.line)
+
+
+def _long_lines(block: Block) -> list[str]:
+    return [line.strip() for line in block.text.split("\n") if len(line.strip()) >= 100]
+
+
+def _repeated_lines(block: Block) -> set[str]:
+    return {line for line, count in Counter(_long_lines(block)).items() if count > 1}
