@@ -10,6 +10,7 @@ import json
 import random
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -117,6 +118,7 @@ class Courier:
         self._clock, self._ids, self._dice = clock, ids, dice
         self.order = Order.ORDERED
         self.timeout_seconds = TIMEOUT_SECONDS
+        self.listener: Callable[[str, JsonObject], None] | None = None
         self.rules: list[DeliveryRule] = []
         self.log: list[Delivery] = []
         self._held: list[Delivery] = []
@@ -166,6 +168,8 @@ class Courier:
         payload: JsonObject,
     ) -> None:
         """Send one payload to one App, in the background; without a webhook address nothing happens."""
+        if self.listener:
+            self.listener(event, payload)
         if not app.webhook_url:
             return
         delivery = Delivery(

@@ -80,6 +80,8 @@ class Observer(Protocol):
 
     def answered(self, exchange: Exchange) -> None: ...
 
+    def announced(self, event: str, payload: JsonObject) -> None: ...
+
 
 @dataclass(frozen=True)
 class _Pattern:

@@ -50,6 +50,7 @@ class Sandbox:
     def __init__(self, world: World, seeded: Seeded, observer: Observer | None) -> None:
         self.world = world
         self.api = Api(world, observer)
+        world.courier.listener = observer.announced if observer else None
         self._seeded = seeded
         self._runner: web.AppRunner | None = None
         self.private_key_file = world.root / "app.private-key.pem"

@@ -1,47 +1,76 @@
-"""The sandbox over real HTTP, from an issue to a merged pull request."""
+"""The whole journey over real HTTP: from the issue form to a merged pull request, as the bot and people walk it."""
 
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import pytest
 
-from bot.sandbox import Sandbox, running
+from bot.sandbox import Sandbox
+from bot.sandbox.server import StateDirectoryError
+from tests.github_sandbox import GitHub
 
 REPO = "/repos/acme/skills"
+ANSWERS = {"purpose": "Write release notes", "when": "Before a release"}
 
 
-async def test_merging_a_pull_request_closes_the_issue_it_names(tmp_path: Path) -> None:
-    async with running(tmp_path / "state") as sandbox, aiohttp.ClientSession(sandbox.api_url) as session:
-        await _journey(sandbox, session)
+def sent(github: GitHub) -> list[str]:
+    """Event and action of everything announced to the App, in order."""
+    return [f"{each.event}.{each.action}" if each.action else each.event for each in github.sandbox.world.courier.log]
 
 
-async def _journey(sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
-    async def ask(method: str, path: str, who: str = "morgan", **options: object) -> dict:
-        headers = {"Authorization": f"Bearer {sandbox.token(who)}"}
-        async with session.request(method, REPO + path, headers=headers, **options) as response:
-            assert response.status < 300, await response.text()
-            return await response.json()
+async def test_a_request_filed_by_form_is_merged_and_closes(github: GitHub) -> None:
+    github.sandbox.app.webhook_url = "http://127.0.0.1:9/nobody"
+    riley, morgan = github.as_user("riley"), github.as_user("morgan")
+    bot = await github.as_installation()
+    number = await riley.submit_form(ANSWERS, title="Skill request: release notes")
+    assert await github.labels(number) == ["skill-request"]
+    status = (await bot.post(f"{REPO}/issues/{number}/comments", {"body": "On it."}))["id"]
+    await bot.post(f"{REPO}/issues/{number}/reactions", {"content": "eyes"})
+    await bot.patch(f"{REPO}/issues/comments/{status}", {"body": "Questions below."})
+    await riley.comment(number, "1. Markdown\n2. Yes")
+    pull = await publish(bot, number)
+    run = await check(bot, pull)
+    await morgan.press(run, "fix")
+    await morgan.review(pull["number"], "REQUEST_CHANGES", "Nearly", [("skills/release-notes/SKILL.md", 2, "Shorter")])
+    comment = (await github.review_comments(pull["number"]))[0]
+    await bot.post(f"{REPO}/pulls/{pull['number']}/comments/{comment['id']}/replies", {"body": "Done"})
+    await morgan.review(pull["number"], "APPROVE")
+    await morgan.merge(pull["number"])
+    assert (await github.issue(number))["state_reason"] == "completed"
+    assert (await github.file("skills/release-notes/SKILL.md") or "").startswith("---")
+    await github.settle()
+    for event in ("issues.opened", "issues.labeled", "check_run.requested_action", "issues.closed"):
+        assert event in sent(github)
+    assert sent(github).index("pull_request.closed") < sent(github).index("issues.closed")
 
-    issue = await ask("POST", "/issues", "riley", json={"title": "A skill", "labels": ["skill-request"]})
-    assert issue["labels"] == []
-    tip = (await ask("GET", "/git/ref/heads/main"))["object"]["sha"]
-    entry = {"path": "skills/new/SKILL.md", "mode": "100644", "type": "blob", "content": "text\n"}
-    base = (await ask("GET", f"/git/commits/{tip}"))["tree"]["sha"]
-    tree = await ask("POST", "/git/trees", json={"base_tree": base, "tree": [entry]})
-    commit = await ask("POST", "/git/commits", json={"message": "Add", "tree": tree["sha"], "parents": [tip]})
-    await ask("POST", "/git/refs", json={"ref": "refs/heads/skill/issue-1", "sha": commit["sha"]})
-    body = {"title": "Add", "head": "skill/issue-1", "base": "main", "body": f"Closes #{issue['number']}"}
-    pull = await ask("POST", "/pulls", json=body)
-    assert [file["filename"] for file in await ask("GET", f"/pulls/{pull['number']}/files")] == ["skills/new/SKILL.md"]
-    merged = await ask("PUT", f"/pulls/{pull['number']}/merge", json={})
-    assert merged["merged"]
-    assert (await ask("GET", "/issues/1"))["state"] == "closed"
-    assert not sandbox.api.errors
+
+async def publish(bot: Any, number: int) -> Any:
+    tip = (await bot.get(f"{REPO}/git/ref/heads/main"))["object"]["sha"]
+    base = (await bot.get(f"{REPO}/git/commits/{tip}"))["tree"]["sha"]
+    text = "---\nname: release-notes\ndescription: x\n---\n"
+    entry = {"path": "skills/release-notes/SKILL.md", "mode": "100644", "type": "blob", "content": text}
+    tree = await bot.post(f"{REPO}/git/trees", {"base_tree": base, "tree": [entry]})
+    data = {"message": "Add release-notes", "tree": tree["sha"], "parents": [tip]}
+    commit = await bot.post(f"{REPO}/git/commits", data)
+    assert commit["verification"]["verified"]
+    await bot.post(f"{REPO}/git/refs", {"ref": f"refs/heads/skill/issue-{number}", "sha": commit["sha"]})
+    body = {"title": "Add", "head": f"skill/issue-{number}", "base": "main", "body": f"Closes #{number}"}
+    return await bot.post(f"{REPO}/pulls", body)
 
 
-@pytest.mark.parametrize("present", ["file.txt"])
-async def test_a_directory_that_is_not_a_sandboxes_is_left_alone(tmp_path: Path, present: str) -> None:
-    (tmp_path / present).write_text("mine")
-    with pytest.raises(Exception, match="not empty"):
+async def check(bot: Any, pull: Any) -> int:
+    note = {"path": "skills/release-notes/SKILL.md", "start_line": 1, "end_line": 1, "annotation_level": "notice"}
+    output = {"title": "1 note", "summary": "One", "annotations": [{**note, "message": "Hm"}]}
+    action = {"label": "Fix", "description": "Apply the fixes", "identifier": "fix"}
+    data = {"name": "skill-fleet", "head_sha": pull["head"]["sha"], "status": "in_progress"}
+    run = await bot.post(f"{REPO}/check-runs", data)
+    done = {"status": "completed", "conclusion": "success", "output": output, "actions": [action]}
+    await bot.patch(f"{REPO}/check-runs/{run['id']}", done)
+    return int(run["id"])
+
+
+async def test_a_directory_that_is_not_a_sandboxes_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("mine")
+    with pytest.raises(StateDirectoryError, match="not empty"):
         await Sandbox.create(tmp_path)
-    assert (tmp_path / present).read_text() == "mine"
+    assert (tmp_path / "file.txt").read_text() == "mine"
