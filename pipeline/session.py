@@ -12,8 +12,10 @@ from pipeline.journey import Journey
 from pipeline.models import Phase, Usage
 from pipeline.outline import OutlineDrafter
 from pipeline.runtime import CallFailed, Drafter, ModuleCall, Runtime, StoredResult, call_key
+from pipeline.typed import adapter, schema_digest
 
 CALL_VERSION = 1
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 class Session:
@@ -53,7 +55,7 @@ class Session:
             self._counted.append(call.key[:16])
             self._count(module, stored.usage)
         return {
-            name: TypeAdapter(field.annotation).validate_python(stored.outputs[name])
+            name: adapter(field.annotation).validate_python(stored.outputs[name])
             for name, field in signature.output_fields.items()
         }
 
@@ -85,7 +87,7 @@ class Session:
         self._by_module[module] = self._by_module.get(module, Usage()) + usage
 
     def _key(self, predictor: Any, signature: Any, inputs: Mapping[str, Any]) -> str:
-        outputs = {name: TypeAdapter(field.annotation).json_schema() for name, field in signature.output_fields.items()}
+        outputs = {name: schema_digest(field.annotation) for name, field in signature.output_fields.items()}
         given = {name: plain(value) for name, value in inputs.items() if name in signature.input_fields}
         return call_key(
             {
@@ -112,7 +114,7 @@ def current_session() -> Session | None:
 def plain(value: Any) -> JsonValue:
     """Any input as JSON."""
     if isinstance(value, BaseModel):
-        return TypeAdapter(JsonValue).validate_python(value.model_dump(mode="json"))
+        return _JSON.validate_python(value.model_dump(mode="json"))
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):

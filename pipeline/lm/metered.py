@@ -63,11 +63,12 @@ class MeteredLM(dspy.LM):
         completion_tokens = int(usage.get("completion_tokens") or 0)
         if (meter := _meter.get()) is not None:
             meter.add(int(usage.get("prompt_tokens") or 0), completion_tokens, entry.get("cost"))
-        match _finish_reason(entry["response"]):
-            case "length":
-                raise TruncatedAnswer(completion_tokens)
-            case "content_filter":
-                raise RefusedAnswer("withheld by the provider's content filter")
+        response = entry["response"]
+        reason = _finish_reason(response)
+        if reason == "length":
+            raise TruncatedAnswer(completion_tokens)
+        if reason == "content_filter" or _refuses(response):
+            raise RefusedAnswer("refused by the model or its provider's content filter")
 
 
 def _finish_reason(response: Any) -> str:
@@ -76,3 +77,9 @@ def _finish_reason(response: Any) -> str:
     if reason is None and (choices := getattr(response, "choices", None)):
         reason = getattr(choices[0], "finish_reason", None)
     return str(reason or "")
+
+
+def _refuses(response: Any) -> bool:
+    """Whether the answer is a refusal in the API's own sense, not prose that sounds like one."""
+    parts = getattr(getattr(response, "message", None), "parts", ())
+    return any(getattr(part, "type", "") == "refusal" for part in parts)

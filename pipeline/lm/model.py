@@ -19,7 +19,6 @@ from dspy.lm15 import (
     register_provider,
 )
 from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError, LMInvalidRequestError
-from pydantic import TypeAdapter
 
 from pipeline.journey import Failure
 from pipeline.lm.failures import Reaction, TruncatedAnswer, react
@@ -28,6 +27,7 @@ from pipeline.lm.settings import ModelSettings, is_reasoning
 from pipeline.lm.wire import WireAdapter
 from pipeline.models import Usage
 from pipeline.runtime import CallFailed, StoredResult
+from pipeline.typed import adapter
 
 _COMPATIBLE = "compatible"
 _FIRST_LIMIT_WHEN_UNSET = 8_192
@@ -86,8 +86,8 @@ class LanguageModel:
         while True:
             try:
                 meter.check()
-                adapter = WireAdapter(schema=schema, complaint=complaint)
-                return await self._request(lm, adapter, predictor, inputs, meter, limit if doubled else None)
+                wire = WireAdapter(schema=schema, complaint=complaint)
+                return await self._request(lm, wire, predictor, inputs, meter, limit if doubled else None)
             except TruncatedAnswer as cut:
                 if doubled:
                     raise _Unusable(react(cut, name, self.settings.timeout_seconds)) from None
@@ -110,7 +110,7 @@ class LanguageModel:
     async def _request(
         self,
         lm: MeteredLM,
-        adapter: WireAdapter,
+        wire: WireAdapter,
         predictor: Any,
         inputs: Mapping[str, object],
         meter: Meter,
@@ -120,7 +120,7 @@ class LanguageModel:
         async with self._slots:
             with (
                 metering(meter),
-                dspy.context(lm=lm, adapter=adapter, trace=[], callbacks=[], warn_on_type_mismatch=False),
+                dspy.context(lm=lm, adapter=wire, trace=[], callbacks=[], warn_on_type_mismatch=False),
             ):
                 async with asyncio.timeout(self.settings.timeout_seconds):
                     prediction = await predictor.acall(**inputs, config=config)
@@ -145,7 +145,7 @@ class _Unusable(Exception):  # noqa: N818 - private signal from one model to the
 def as_json(signature: Any, prediction: Any) -> dict[str, Any]:
     """The outputs of a prediction as JSON values, by field name."""
     return {
-        name: TypeAdapter(field.annotation).dump_python(prediction[name], mode="json")
+        name: adapter(field.annotation).dump_python(prediction[name], mode="json")
         for name, field in signature.output_fields.items()
     }
 
