@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import Compose, create_app
+from bot.engine.dispatcher import Schedule
 from bot.engine.lock import LockedError
 from bot.logs import configure_logs
 from bot.settings import Settings, SettingsError, load, unknown_variables
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (SKILL_FLEET_PORT)")
 
 
-def serve(args: argparse.Namespace, compose: Compose) -> int:
+def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None = None) -> int:
     """Run until a signal says stop. `compose` builds what advances jobs."""
     overrides = {name: value for name in ("host", "port") if (value := getattr(args, name, None)) is not None}
     try:
@@ -30,7 +31,7 @@ def serve(args: argparse.Namespace, compose: Compose) -> int:
     configure_logs(settings.log_level, settings.log_format)
     try:
         web.run_app(
-            create_app(settings, compose),
+            create_app(settings, compose, schedule=schedule),
             host=settings.host,
             port=settings.port,
             access_log=None,
