@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from bot.jobs.job import ENDED
+from bot.store.calls import JobCalls
 from bot.store.database import Database, migrate
 from bot.store.effects import Effects
 from bot.store.inbox import Inbox
@@ -37,6 +38,10 @@ class Stores:
             timeline=Timeline(database.engine),
             instances=Instances(database.engine),
         )
+
+    def calls(self, job_key: str) -> JobCalls:
+        """The paid model calls of one job."""
+        return JobCalls(self.database.engine, job_key)
 
     async def migrate(self) -> None:
         await migrate(self.database)
