@@ -14,9 +14,15 @@ from bot.settings import Settings, SettingsError, load, unknown_variables
 from bot.store.database import DatabaseError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (SKILL_FLEET_HOST)")
     parser.add_argument("--port", type=int, help="port to listen on (SKILL_FLEET_PORT)")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bot.compose import compose
+
+    return serve(args, compose)
 
 
 def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None = None) -> int:

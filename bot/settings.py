@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         "https://api.github.com", description="REST root; GitHub Enterprise: https://HOST/api/v3"
     )
     github_app_id: str = Field("", description="the App's numeric id (or its client id)")
+    github_pacing: Literal["github", "off"] = Field(
+        "github", description="space writes as github.com asks for; off for a server without such limits"
+    )
     github_private_key: SecretStr = Field(SecretStr(""), description="the App's private key, PEM; or use ..._FILE")
     github_private_key_file: Path | None = Field(None, description="file that holds the private key")
     webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(

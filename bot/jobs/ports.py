@@ -9,7 +9,6 @@ from bot.jobs.effects import Effect, EffectResult
 from bot.jobs.events import InboxRow
 from bot.jobs.job import Job, Repository, Role
 from bot.repo_config import RepoConfig
-from pipeline.checkpoints import WorkflowEvent
 from pipeline.models import Value
 from pipeline.skills.taxonomy import Taxonomy
 
@@ -61,12 +60,6 @@ class GitHub(Protocol):
     async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy: ...
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...
-
-
-class Progress(Protocol):
-    """People watching a phase: live events go to the status comment and to subscribers, best effort."""
-
-    def emit(self, job: Job, event: WorkflowEvent) -> None: ...
 
 
 class SupersededError(Exception):

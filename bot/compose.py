@@ -1,0 +1,111 @@
+"""The composition root: settings in, everything that advances jobs out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+from bot.app import Parts
+from bot.drafting import Drafting
+from bot.github.connection import GitHubOptions, connect
+from bot.github.errors import GitHubError
+from bot.github.pacing import Pace
+from bot.github.secrets import Secret
+from bot.github.service import GitHubService
+from bot.github.tokens import BadPrivateKeyError
+from bot.jobs.advance import Ports, advance_job
+from bot.jobs.identity import BotIdentity
+from bot.jobs.ports import Steps
+from bot.metrics import Metrics
+from bot.progress import Progress
+from bot.settings import PREFIX, Settings, SettingsError
+from bot.store.stores import Stores
+from pipeline.lm import ModelSettings, build
+from pipeline.runtime import Drafter
+
+_NO_PACE = Pace(write_gap=0, notify_gap=0)
+_IDENTITY_TRIES = 5
+
+
+async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts:
+    """Raises SettingsError when GitHub or the model cannot be used with these settings."""
+    if not settings.github_app_id or not settings.github_private_key.get_secret_value():
+        raise SettingsError(
+            f"{PREFIX}GITHUB_APP_ID and {PREFIX}GITHUB_PRIVATE_KEY (or ..._FILE) are needed. "
+            "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
+        )
+    model = build_model(settings)
+    exits = AsyncExitStack()
+    try:
+        connection = await exits.enter_async_context(connect(github_options(settings)))
+        identity = await _patiently(connection.identity, settings)
+    except BadPrivateKeyError as error:
+        await exits.aclose()
+        raise SettingsError(f"{PREFIX}GITHUB_PRIVATE_KEY: {error}") from None
+    except BaseException:
+        await exits.aclose()
+        raise
+    github = GitHubService(connection, identity, stores.effects)
+    progress = Progress(github, stores.timeline, metrics, _now)
+    ports = Ports(
+        store=stores.jobs,
+        github=github,
+        run_pipeline=Drafting(
+            model=model,
+            calls=stores.calls,
+            interrupted=stores.jobs.interrupted,
+            listener=progress,
+            clock=_now,
+        ),
+        identity=identity,
+        clock=_now,
+    )
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        await advance_job(key, task, steps, ports)
+
+    return Parts(advance=advance, close=exits.aclose)
+
+
+def github_options(settings: Settings) -> GitHubOptions:
+    return GitHubOptions(
+        app_id=settings.github_app_id,
+        private_key=Secret(settings.github_private_key.get_secret_value()),
+        api_url=settings.github_api_url,
+        pace=Pace() if settings.github_pacing == "github" else _NO_PACE,
+    )
+
+
+def build_model(settings: Settings) -> Drafter | None:
+    """The configured model; None means the outline drafter. Raises SettingsError."""
+    if not settings.model:
+        return None
+    try:
+        return build(
+            ModelSettings(
+                model=settings.model,
+                api_base=settings.model_api_base or None,
+                api_key=settings.model_api_key if settings.model_api_key.get_secret_value() else None,
+            )
+        )
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}MODEL: {error}") from None
+
+
+async def _patiently(ask: Callable[[], Awaitable[BotIdentity]], settings: Settings) -> BotIdentity:
+    """GitHub may be away for a moment while we start; a wrong id or key is said at once."""
+    for attempt in range(_IDENTITY_TRIES):
+        try:
+            return await ask()
+        except GitHubError as error:
+            if error.status in {401, 403, 404} or attempt == _IDENTITY_TRIES - 1:
+                raise SettingsError(
+                    f"{PREFIX}GITHUB_APP_ID / {PREFIX}GITHUB_PRIVATE_KEY: {settings.github_api_url} does not know "
+                    f"this App: {error}. Run `skill-fleet doctor` for details."
+                ) from None
+            await asyncio.sleep(2**attempt)
+    raise AssertionError("the last try returns or raises")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

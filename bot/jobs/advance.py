@@ -1,0 +1,212 @@
+"""Advancing one job: drain its inbox in order, run the pipeline to its next checkpoint, write what follows from it.
+
+Everything that reads or writes the outside is one durable step, so a crash replays from the records and repeats at most
+the step that was interrupted. Order within a turn: decide, write to GitHub (idempotent by key), then save job and inbox
+rows in one transaction. A crash before the save repeats decisions whose effects are found to be there already.
+
+Raises what the steps raise (the engine decides about retries); returns when the job waits, ended, or was superseded.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs.decision import Decision, Facts
+from bot.jobs.intake import BotIdentity, interpret, repository_of
+from bot.jobs.job import Actor, Job, JobStatus, Repository, Role
+from bot.jobs.machine import decide, settle
+from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
+from bot.repo_config import RepoConfig
+from pipeline.journey import Journey
+from pipeline.models import Value
+from pipeline.skills.taxonomy import Taxonomy
+
+_MAX_TURNS = 200  # far above any real conversation within one wake-up; ends a loop of ours instead of paying for it
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: somebody said something while a phase was running
+    """Raised between two module calls when the job's inbox has something new; the phase goes on afterwards."""
+
+
+class Turn(Value):
+    """What one load gave: the job, its open rows, and the time that every decision of this turn sees."""
+
+    loaded: Loaded
+    now: datetime
+
+
+class Known(Value):
+    config: RepoConfig
+
+
+class Ranked(Value):
+    role: Role
+
+
+class Settled(Value):
+    """The outcome of one effect, in the shape that steps can store."""
+
+    result: fx.EffectResult
+
+
+class Saved(Value):
+    rev: int
+
+
+class Read(Value):
+    """What a phase needs from the repository, read at one moment."""
+
+    taxonomy: Taxonomy
+    config: RepoConfig
+
+
+class Ran(Value):
+    """How a phase ended; no journey when somebody spoke meanwhile."""
+
+    journey: Journey | None
+
+
+RunPipeline = Callable[[Job, Taxonomy, int], Awaitable[Journey]]
+"""(job, taxonomy, newest inbox id seen) -> the journey at its next checkpoint; raises Interrupted.
+
+It stores each paid answer itself, by content: repeating it after a crash pays for nothing twice.
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    store: JobStore
+    github: GitHub
+    run_pipeline: RunPipeline
+    identity: BotIdentity
+    clock: Callable[[], datetime]
+
+
+async def advance_job(key: str, task: str, steps: Steps, ports: Ports) -> None:
+    """Bring the job `key` as far as it goes without a person. `task` names this wake-up, for exactly-once saving."""
+    worker = _Worker(key, task, steps, ports)
+    for turn in range(_MAX_TURNS):
+        if not await worker.turn(turn):
+            return
+    raise RuntimeError(f"{key}: still not at rest after {_MAX_TURNS} turns")
+
+
+class _Worker:
+    def __init__(self, key: str, task: str, steps: Steps, ports: Ports) -> None:
+        self.key, self.task, self.steps, self.ports = key, task, steps, ports
+
+    async def turn(self, number: int) -> bool:
+        """One load, decide, write, save. True when there may be more to do."""
+        turn = await self.steps.run(f"load:{number}", Turn, self._load)
+        job, rows = turn.loaded.job, turn.loaded.rows
+        name = f"{self.task}:{number}"
+        if rows:
+            for row in rows:
+                job = await self._handle_row(job, row, turn.now, number)
+            done = [row.id for row in rows]
+            if job is None:
+                await self.steps.run(f"discard:{number}", Saved, lambda: self._discard(done, name))
+            else:
+                await self._save(job, turn.loaded.rev, done, name, number)
+            return True
+        if job is None or job.status is not JobStatus.RUNNING:
+            return False
+        ended = await self._run_phases(job, turn, number)
+        if ended is not None:
+            await self._save(ended, turn.loaded.rev, [], name, number)
+        return True
+
+    async def _load(self) -> Turn:
+        return Turn(loaded=await self.ports.store.load(self.key), now=self.ports.clock())
+
+    async def _discard(self, done: list[int], task: str) -> Saved:
+        await self.ports.store.discard(self.key, done=done, task=task)
+        return Saved(rev=0)
+
+    async def _save(self, job: Job, rev: int, done: list[int], task: str, number: int) -> None:
+        async def save() -> Saved:
+            return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
+
+        await self.steps.run(f"save:{number}", Saved, save)
+
+    async def _handle_row(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
+        """One stored event. Rows that concern no job cost no request."""
+        if job is None and row.event != "issues":
+            return None
+        repository = repository_of(row) or (job.repository if job is not None else None)
+        if repository is None:
+            return job
+        if job is not None and repository != job.repository:
+            job = job.with_(repository=repository)  # renamed, transferred within reach, or installed anew
+        config = await self._config(repository, f"config:{number}:{row.id}")
+        event = interpret(row, label=config.label, bot=self.ports.identity)
+        if event is None:
+            return job
+        role = await self._role(repository, event, f"role:{number}:{row.id}")
+        facts = Facts(role=role, config=config, now=now, bot_login=self.ports.identity.login, event_id=row.id)
+        return await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
+
+    async def _config(self, repository: Repository, name: str) -> RepoConfig:
+        async def look() -> Known:
+            return Known(config=await self.ports.github.config(repository))
+
+        return (await self.steps.run(name, Known, look)).config
+
+    async def _role(self, repository: Repository, event: ev.Event, name: str) -> Role:
+        """Authority comes from the repository, asked about the event's sender; events without one have none."""
+        actor = getattr(event, "actor", None)
+        if not isinstance(actor, Actor):
+            return Role.NONE
+
+        async def look() -> Ranked:
+            return Ranked(role=await self.ports.github.role(repository, actor.login))
+
+        return (await self.steps.run(name, Ranked, look)).role
+
+    async def _apply(self, decision: Decision, facts: Facts, name: str) -> Job | None:
+        """Make the effects of a decision, and those that follow from their outcomes, in order."""
+        job = decision.job
+        if job is None:
+            return None
+        job = job.with_(updated_at=facts.now)
+        waiting = list(decision.effects)
+        position = 0
+        while waiting:
+            effect = waiting.pop(0)
+            result = await self._perform(job, effect, f"effect:{name}:{position}:{effect.key}")
+            position += 1
+            follow_up = settle(job, effect, result, facts)
+            assert follow_up.job is not None
+            job = follow_up.job
+            waiting = [*follow_up.effects, *waiting]
+        return job
+
+    async def _perform(self, job: Job, effect: fx.Effect, name: str) -> fx.EffectResult:
+        async def perform() -> Settled:
+            return Settled(result=await self.ports.github.perform(effect, job.key, job.repository))
+
+        return (await self.steps.run(name, Settled, perform)).result
+
+    async def _run_phases(self, job: Job, turn: Turn, number: int) -> Job | None:
+        """Run the pipeline. None when somebody spoke meanwhile: their words come first, stored results are reused."""
+
+        async def read() -> Read:
+            config = await self.ports.github.config(job.repository)
+            return Read(taxonomy=await self.ports.github.taxonomy(job.repository, config), config=config)
+
+        repository = await self.steps.run(f"read:{number}", Read, read)
+        seen = max((row.id for row in turn.loaded.rows), default=0)
+
+        async def run() -> Ran:
+            try:
+                return Ran(journey=await self.ports.run_pipeline(job, repository.taxonomy, seen))
+            except Interrupted:
+                return Ran(journey=None)
+
+        journey = (await self.steps.run(f"phases:{number}", Ran, run)).journey
+        if journey is None:
+            return None
+        facts = Facts(role=Role.NONE, config=repository.config, now=turn.now, bot_login=self.ports.identity.login)
+        return await self._apply(decide(job, ev.PhaseEnded(journey=journey), facts), facts, str(number))

@@ -1,0 +1,226 @@
+"""Comments: commands in order, otherwise free text as an answer to the open checkpoint.
+
+Free text counts only from a permitted person, only while a checkpoint is open, and only when it was written after the
+question. An edited comment runs only commands that are new in it, and never an approval.
+"""
+
+from bot.commands import grammar
+from bot.commands.permissions import Allowed, check
+from bot.commands.table import COMMANDS, Verb
+from bot.comments import notices
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs import lifecycle, review
+from bot.jobs.decision import Turn
+from bot.jobs.job import ENDED, WAITING, JobStatus
+from pipeline.checkpoints import Answer, AnswerKind
+from pipeline.journey import AnswerError, StaleApproval, answer, regenerate
+from pipeline.models import Feedback
+
+_ANSWERS: dict[Verb, AnswerKind] = {
+    Verb.ANSWER: "answer",
+    Verb.SKIP: "skip",
+    Verb.ACCEPT: "accept",
+    Verb.RENAME: "rename",
+    Verb.APPROVE: "approve",
+    Verb.REVISE: "revise",
+    Verb.REFINE: "refine",
+}
+_FREE_TEXT: dict[str, tuple[Verb, AnswerKind]] = {
+    "clarify": (Verb.ANSWER, "answer"),
+    "structure_fix": (Verb.ANSWER, "answer"),
+    "confirm": (Verb.REVISE, "revise"),
+    "preview": (Verb.REFINE, "refine"),
+    "validate": (Verb.REFINE, "refine"),
+}
+
+
+def commented(turn: Turn, event: ev.Commented) -> None:
+    parsed = grammar.parse(event.body, turn.facts.bot_login)
+    for unknown in parsed.unknown:
+        _react(turn, event.comment_id, "confused")
+        turn.say(f"unknown:{event.comment_id}", notices.unknown_command(unknown.word, unknown.nearest), _where(event))
+    for malformed in parsed.malformed:
+        _react(turn, event.comment_id, "confused")
+        turn.say(f"malformed:{event.comment_id}", notices.malformed_command(malformed), _where(event))
+    for position, command in enumerate(parsed.commands):
+        run_command(turn, command, event, position)
+    if not (parsed.commands or parsed.unknown or parsed.malformed) and parsed.free_text:
+        _free_text(turn, event, parsed.free_text)
+
+
+def comment_edited(turn: Turn, event: ev.CommentEdited) -> None:
+    if event.actor.id != event.author.id:
+        return
+    as_comment = ev.Commented(
+        actor=event.actor,
+        author=event.author,
+        comment_id=event.comment_id,
+        body=event.body,
+        pull_number=event.pull_number,
+    )
+    commands = grammar.new_commands(event.before, event.body, turn.facts.bot_login)
+    for position, command in enumerate(commands):
+        if command.verb is Verb.APPROVE:
+            turn.say(f"edited_approval:{event.comment_id}:{turn.facts.event_id}", notices.approve_afresh())
+        else:
+            run_command(turn, command, as_comment, position, edit=turn.facts.event_id)
+    parsed = grammar.parse(event.body, turn.facts.bot_login)
+    if commands or parsed.commands or not parsed.free_text:
+        return
+    if event.comment_id in turn.job.heard:
+        turn.say_once(f"edited_answer:{event.comment_id}", notices.answer_edited(event.actor.login))
+    else:
+        _free_text(turn, as_comment, parsed.free_text)
+
+
+def comment_deleted(turn: Turn, event: ev.CommentDeleted) -> None:
+    if event.comment_id in turn.job.heard and turn.job.status not in ENDED:
+        turn.say_once(f"deleted_answer:{event.comment_id}", notices.answer_deleted(event.author.login))
+
+
+def run_command(turn: Turn, command: grammar.Command, event: ev.Commented, position: int, edit: int = 0) -> None:
+    """One command, after the permission check of the table."""
+    spec, job = COMMANDS[command.verb], turn.job
+    key = f"{event.comment_id}:{position}" + (f":{edit}" if edit else "")
+    verdict = check(spec, actor=event.actor, role=turn.facts.role, requester=job.requester, config=turn.facts.config)
+    if not isinstance(verdict, Allowed):
+        _react(turn, event.comment_id, "-1")
+        turn.say_once(f"denied:{event.actor.login}:{command.verb}", notices.denied(event.actor.login, verdict.reason))
+        return
+    match command.verb:
+        case Verb.HELP:
+            turn.say(f"help:{key}", notices.help_text(turn.facts.bot_login), _where(event))
+        case Verb.STATUS:
+            turn.say(f"status:{key}", notices.status_reply(job), _where(event))
+        case Verb.START:
+            _start(turn, event, key)
+        case Verb.CANCEL:
+            _cancel(turn, event, key)
+        case Verb.RETRY:
+            _retry(turn, event, key)
+        case Verb.REGENERATE:
+            _regenerate(turn, event, key)
+        case _:
+            _answer(turn, event, _ANSWERS[command.verb], command.text, key)
+
+
+def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
+    """Words without a command: an answer if a checkpoint is open, otherwise people talking to each other."""
+    job = turn.job
+    checkpoint = job.journey.checkpoint
+    open_now = job.status in WAITING or job.status is JobStatus.EXPIRED
+    if checkpoint is None or not open_now or event.on_pull or event.comment_id <= job.checkpoint_comment_id:
+        return
+    verb, kind = _FREE_TEXT[checkpoint.kind]
+    verdict = check(
+        COMMANDS[verb], actor=event.actor, role=turn.facts.role, requester=job.requester, config=turn.facts.config
+    )
+    if isinstance(verdict, Allowed):
+        _answer(turn, event, kind, text, str(event.comment_id))
+    else:
+        turn.say_once(f"denied:{event.actor.login}", notices.denied(event.actor.login, verdict.reason))
+
+
+def _answer(turn: Turn, event: ev.Commented, kind: AnswerKind, text: str, key: str) -> None:
+    job = turn.job
+    if (
+        job.journey.in_review
+        and kind in {"refine", "revise"}
+        and job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
+    ):
+        feedback = Feedback(text=text, by=event.actor.login, source=f"comment:{event.comment_id}")
+        review.take_feedback(turn, feedback)
+        _react(turn, event.comment_id, "eyes")
+        return
+    if job.status not in WAITING and job.status is not JobStatus.EXPIRED:
+        _not_now(turn, event, kind, key)
+        return
+    if kind == "approve" and not text.strip() and event.comment_id <= job.checkpoint_comment_id:
+        _react(turn, event.comment_id, "confused")
+        turn.say(f"stale:{key}", notices.stale_approval("", _open_digest(turn)), _where(event))
+        return
+    given = Answer(
+        kind=kind,
+        by=event.actor.login,
+        text="" if kind == "approve" else text,
+        digest=text.strip().lower() if kind == "approve" else "",
+        source=f"comment:{event.comment_id}",
+    )
+    try:
+        journey = answer(job.journey, given)
+    except StaleApproval:
+        _react(turn, event.comment_id, "confused")
+        turn.say(f"stale:{key}", notices.stale_approval(given.digest, _open_digest(turn)), _where(event))
+        return
+    except AnswerError as error:
+        _react(turn, event.comment_id, "confused")
+        turn.say(f"wrong:{key}", notices.wrong_answer(str(error)), _where(event))
+        return
+    _react(turn, event.comment_id, "eyes")
+    _react(turn, event.comment_id, "rocket")
+    turn.move(JobStatus.RUNNING, journey=journey, heard=(*job.heard, event.comment_id)[-50:], ended_reason="")
+
+
+def _open_digest(turn: Turn) -> str:
+    digest: str = getattr(turn.job.journey.checkpoint, "digest", "")
+    return digest[:8]
+
+
+def _start(turn: Turn, event: ev.Commented, key: str) -> None:
+    if turn.job.status is JobStatus.QUEUED:
+        _react(turn, event.comment_id, "rocket")
+        lifecycle.start(turn, event.actor.login)
+    elif turn.job.status in ENDED:
+        _retry(turn, event, key)
+    else:
+        _react(turn, event.comment_id, "+1")
+
+
+def _cancel(turn: Turn, event: ev.Commented, key: str) -> None:
+    job = turn.job
+    if job.status in ENDED and job.status not in {JobStatus.FAILED, JobStatus.EXPIRED}:
+        _not_now(turn, event, "cancel", key)
+        return
+    _react(turn, event.comment_id, "rocket")
+    if job.status is JobStatus.IN_REVIEW and job.pull is not None:
+        turn.do(fx.Close(key=f"close:{job.pull.number}:{key}", number=job.pull.number, what="pull"))
+    turn.move(JobStatus.CANCELLED, ended_reason=f"cancelled by {event.actor.login}")
+    turn.say(f"cancelled:{key}", notices.cancelled(event.actor.login))
+
+
+def _retry(turn: Turn, event: ev.Commented, key: str) -> None:
+    job = turn.job
+    if job.status is JobStatus.REJECTED:
+        _react(turn, event.comment_id, "rocket")
+        review.take_up_again(turn)
+    elif job.status in {JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}:
+        _react(turn, event.comment_id, "rocket")
+        lifecycle.take_up(turn, event.actor.login)
+    else:
+        _not_now(turn, event, "retry", key)
+
+
+def _regenerate(turn: Turn, event: ev.Commented, key: str) -> None:
+    job = turn.job
+    if job.status is JobStatus.PROMOTED or job.journey.understanding is None or job.status is JobStatus.RUNNING:
+        _not_now(turn, event, "regenerate", key)
+        return
+    _react(turn, event.comment_id, "rocket")
+    turn.move(JobStatus.RUNNING, journey=regenerate(job.journey), ended_reason="")
+
+
+def _not_now(turn: Turn, event: ev.Commented, verb: str, key: str) -> None:
+    _react(turn, event.comment_id, "confused")
+    turn.say(f"not_now:{key}", notices.not_now(verb, turn.job.status), _where(event))
+
+
+def _react(turn: Turn, comment_id: int, content: fx.Reaction) -> None:
+    key = f"react:{comment_id}:{content}"
+    if all(effect.key != key for effect in turn.effects):
+        turn.do(fx.React(key=key, target="issue_comment", target_id=comment_id, content=content))
+
+
+def _where(event: ev.Commented) -> int | None:
+    """Answer where the person wrote: None is the issue."""
+    return event.pull_number

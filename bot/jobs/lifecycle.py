@@ -1,0 +1,141 @@
+"""Beginning, stopping, taking up again: labels, edits and closing of the issue, timers.
+
+Starting costs money, so a job starts only when somebody with triage put the label on (or said `/skill start`), or when
+the author is on the repository's `auto_start` list. A stopped job keeps everything and goes on where it was.
+"""
+
+from bot.comments import notices
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs.decision import Facts, Turn
+from bot.jobs.job import ENDED, WAITING, Job, JobStatus, Role, job_key
+from pipeline.journey import Journey, retry
+
+_BY_LABEL = "label_removed"
+_BY_CLOSING = "issue_closed"
+_GONE = "gone"
+
+
+def new_job(event: ev.Labelled, facts: Facts) -> Job:
+    issue = event.issue
+    return Job(
+        key=job_key(event.repository.id, issue.number),
+        repository=event.repository,
+        issue_number=issue.number,
+        requester=issue.author.login,
+        title=issue.title,
+        journey=Journey(request=issue.request, options=facts.config.pipeline),
+        created_at=facts.now,
+        updated_at=facts.now,
+    )
+
+
+def admit(turn: Turn, event: ev.Labelled) -> None:
+    """Start a queued job if the one who put the label on may spend money; otherwise wait for one who may."""
+    turn.do(fx.React(key="react:issue:eyes", target="issue", target_id=event.issue.number, content="eyes"))
+    if turn.facts.role.at_least(Role.TRIAGE) or event.issue.author.login in turn.facts.config.auto_start:
+        start(turn, event.actor.login)
+    else:
+        turn.move(JobStatus.QUEUED)
+        turn.say_once("waiting_for_start", notices.waiting_for_start(turn.facts.config.label))
+
+
+def start(turn: Turn, by: str) -> None:
+    turn.move(JobStatus.RUNNING, started_by=by)
+
+
+def labelled(turn: Turn, event: ev.Labelled) -> None:
+    if turn.job.status is JobStatus.QUEUED:
+        admit(turn, event)
+    elif turn.job.status is JobStatus.CANCELLED and turn.job.ended_reason == _BY_LABEL:
+        if turn.facts.role.at_least(Role.TRIAGE) or turn.job.started_by:
+            take_up(turn, event.actor.login)
+        else:
+            turn.move(JobStatus.QUEUED, ended_reason="")
+
+
+def unlabelled(turn: Turn, event: ev.Unlabelled) -> None:
+    if turn.job.status in {JobStatus.QUEUED, JobStatus.RUNNING, *WAITING}:
+        turn.move(JobStatus.CANCELLED, ended_reason=_BY_LABEL)
+
+
+def request_edited(turn: Turn, event: ev.RequestEdited) -> None:
+    """An edited request counts anew while understanding can still use it; later a person must ask for it."""
+    job, request = turn.job, event.issue.request
+    if request == job.journey.request or job.status in ENDED:
+        return
+    early = job.journey.phase == "understanding"
+    if job.status is JobStatus.QUEUED or (early and job.status is JobStatus.RUNNING):
+        turn.change(title=event.issue.title, journey=job.journey.model_copy(update={"request": request}))
+    elif early and job.status in WAITING:
+        journey = job.journey.model_copy(
+            update={"request": request, "status": "running", "checkpoint": None, "understanding": None}
+        )
+        turn.move(JobStatus.RUNNING, title=event.issue.title, journey=journey)
+    else:
+        turn.say_once(f"request_changed:{job.journey.previews_shown}", notices.request_changed())
+
+
+def issue_closed(turn: Turn, event: ev.IssueClosed) -> None:
+    """While a pull request is open it decides; before that, closing the issue stops the work."""
+    if turn.job.status in {JobStatus.QUEUED, JobStatus.RUNNING, *WAITING} and turn.job.pull is None:
+        turn.move(JobStatus.CANCELLED, ended_reason=_BY_CLOSING)
+
+
+def issue_reopened(turn: Turn, event: ev.IssueReopened) -> None:
+    if turn.job.status is JobStatus.CANCELLED and turn.job.ended_reason == _BY_CLOSING:
+        if turn.job.started_by:
+            take_up(turn, event.actor.login)
+        else:
+            turn.move(JobStatus.QUEUED, ended_reason="")
+
+
+def issue_gone(turn: Turn, event: ev.IssueGone) -> None:
+    gone(turn, event.reason)
+
+
+def gone(turn: Turn, reason: str) -> None:
+    """Nothing can be written any more: the job ends without a word."""
+    if turn.job.status in ENDED:
+        turn.change(ended_reason=f"{_GONE}: {reason}")
+    else:
+        turn.move(JobStatus.CANCELLED, ended_reason=f"{_GONE}: {reason}")
+
+
+def is_gone(job: Job) -> bool:
+    return job.ended_reason.startswith(_GONE)
+
+
+def timer_due(turn: Turn, event: ev.TimerDue) -> None:
+    job, now = turn.job, turn.facts.now
+    if job.status not in WAITING and job.status is not JobStatus.QUEUED:
+        return
+    if event.timer == "expire" and job.expire_at is not None and job.expire_at <= now:
+        days = turn.facts.config.expire_after_days
+        turn.move(JobStatus.EXPIRED, ended_reason="nobody answered")
+        turn.say(f"expired:{job.moves}", notices.expired(days))
+    elif event.timer == "remind" and job.remind_at is not None and job.remind_at <= now:
+        turn.change(remind_at=None)
+        turn.say(f"reminder:{job.moves}", notices.reminder(job))
+
+
+def run_again(turn: Turn) -> None:
+    """The operator's retry: only for what failed."""
+    if turn.job.status is JobStatus.FAILED:
+        take_up(turn, turn.job.started_by)
+
+
+def take_up(turn: Turn, by: str) -> None:
+    """Go on where the job stopped: the open question, the interrupted phase, or the open pull request."""
+    job = turn.job
+    journey = retry(job.journey) if job.journey.status in {"failed", "cancelled"} else job.journey
+    started_by = job.started_by or by
+    common: dict[str, object] = {"journey": journey, "ended_reason": "", "started_by": started_by}
+    if journey.status == "pending_user_input":
+        turn.move(JobStatus.PENDING_USER_INPUT, **common)
+    elif journey.status == "pending_hitl":
+        turn.move(JobStatus.PENDING_HITL, **common)
+    elif journey.status == "completed" and job.pull is not None and job.status is not JobStatus.FAILED:
+        turn.move(JobStatus.IN_REVIEW, **common)
+    else:
+        turn.move(JobStatus.RUNNING, **common)

@@ -1,0 +1,105 @@
+"""The state machine: `decide(job, event, facts)` and `settle(job, effect, result, facts)`, both pure.
+
+Every change of status goes through `Job.moved`, so nothing can leave the transition table. After each decision the
+status comment and the state label follow the job. An ended job reacts only to what may take it up again.
+"""
+
+from bot.comments import notices
+from bot.comments import status as status_comment
+from bot.jobs import conversation, lifecycle, outcome, review
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs.decision import Decision, Facts, Turn
+from bot.jobs.job import Job
+
+
+def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
+    """What this event makes of the job, and what is to be written to GitHub.
+
+    Raises nothing for events of people: what does not fit is answered. IllegalTransitionError would be a bug of ours.
+    """
+    if job is None:
+        if not isinstance(event, ev.Labelled) or not event.issue.open:
+            return Decision(None)
+        turn = Turn(lifecycle.new_job(event, facts), facts)
+        lifecycle.admit(turn, event)
+        return _finish(turn, before=None)
+    turn = Turn(job, facts)
+    match event:
+        case ev.Labelled():
+            lifecycle.labelled(turn, event)
+        case ev.Unlabelled():
+            lifecycle.unlabelled(turn, event)
+        case ev.RequestEdited():
+            lifecycle.request_edited(turn, event)
+        case ev.IssueClosed():
+            lifecycle.issue_closed(turn, event)
+        case ev.IssueReopened():
+            lifecycle.issue_reopened(turn, event)
+        case ev.IssueGone():
+            lifecycle.issue_gone(turn, event)
+        case ev.TimerDue():
+            lifecycle.timer_due(turn, event)
+        case ev.RunAgain():
+            lifecycle.run_again(turn)
+        case ev.Commented():
+            conversation.commented(turn, event)
+        case ev.CommentEdited():
+            conversation.comment_edited(turn, event)
+        case ev.CommentDeleted():
+            conversation.comment_deleted(turn, event)
+        case ev.Reviewed():
+            review.reviewed(turn, event)
+        case ev.LineCommented():
+            review.line_commented(turn, event)
+        case ev.PullMerged():
+            review.merged(turn, event)
+        case ev.PullClosed():
+            review.closed(turn, event)
+        case ev.PullReopened():
+            review.reopened(turn, event)
+        case ev.PullPushed():
+            review.pushed(turn, event)
+        case ev.CheckRequested():
+            review.check_requested(turn, event)
+        case ev.PhaseEnded():
+            outcome.phase_ended(turn, event)
+    return _finish(turn, before=job)
+
+
+def settle(job: Job, effect: fx.Effect, result: fx.EffectResult, facts: Facts) -> Decision:
+    """What the outcome of a write makes of the job: only some writes matter to it."""
+    turn = Turn(job, facts)
+    match effect, result:
+        case fx.Say(), fx.Done() if effect.key == f"say:{outcome.checkpoint_key(job)}":
+            turn.change(checkpoint_comment_id=result.remote_id)
+            return Decision(turn.job)
+        case fx.Publish(), _:
+            outcome.published(turn, effect, result)
+        case _, fx.Refused(code="gone"):
+            lifecycle.gone(turn, result.reason)
+            return Decision(turn.job)
+        case _:
+            return Decision(job)
+    return _finish(turn, before=job)
+
+
+def status_body(job: Job, facts: Facts, activity: str = "") -> str:
+    """The status comment for a job as it is now."""
+    return status_comment.render(job, activity=activity, config=facts.config, now=facts.now)
+
+
+def _finish(turn: Turn, before: Job | None) -> Decision:
+    """Let the status comment and the state label follow the job."""
+    job = turn.job
+    if lifecycle.is_gone(job):
+        return Decision(job, ())
+    if before is None or job != before:
+        turn.do(fx.ShowStatus(number=job.issue_number, body=status_body(job, turn.facts)))
+    if before is None or job.status is not before.status:
+        turn.do(fx.SetState(key=f"state:{job.moves}", number=job.issue_number, label=f"skill:{_label(job)}"))
+    return Decision(job, tuple(turn.effects))
+
+
+def _label(job: Job) -> str:
+    return notices.STATE_LABELS[job.status]

@@ -1,0 +1,160 @@
+"""What the pipeline came back with: a checkpoint to put up, a draft to publish, or a failure to explain."""
+
+from bot.comments import notices, preview, pull, questions, report
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs.decision import Turn
+from bot.jobs.job import Job, JobStatus, Pull
+from bot.jobs.review import take_feedback
+from pipeline.checkpoints import (
+    Checkpoint,
+    ClarifyCheckpoint,
+    ConfirmCheckpoint,
+    PreviewCheckpoint,
+    StructureFixCheckpoint,
+    ValidateCheckpoint,
+)
+from pipeline.models import Change, SkillDraft
+
+
+def branch_name(job: Job) -> str:
+    return f"skill/issue-{job.issue_number}"
+
+
+def checkpoint_key(job: Job) -> str:
+    checkpoint = job.journey.checkpoint
+    return f"checkpoint:{job.journey.attempt}:{checkpoint.id}" if checkpoint else ""
+
+
+def phase_ended(turn: Turn, event: ev.PhaseEnded) -> None:
+    job, journey = turn.job, event.journey
+    if job.status is not JobStatus.RUNNING:
+        return
+    turn.change(journey=journey)
+    if journey.status in {"pending_user_input", "pending_hitl"} and journey.checkpoint is not None:
+        _put_up(turn, journey.checkpoint)
+    elif journey.status == "completed":
+        _publish(turn)
+    elif journey.status == "failed" and journey.failure is not None:
+        turn.move(JobStatus.FAILED, ended_reason=journey.failure.message)
+        turn.say(f"failed:{turn.job.moves}", notices.failed(journey.failure))
+
+
+def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
+    job = turn.job
+    shown = job.shown_preview
+    if isinstance(checkpoint, PreviewCheckpoint):
+        if shown:
+            turn.do(fx.Amend(key=f"superseded:{shown.key}", said=shown.key, body=preview.superseded(shown.digest[:8])))
+        turn.change(shown_preview={"key": f"say:{checkpoint_key(job)}", "digest": checkpoint.digest})
+    turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint))
+    waiting = {
+        "pending_user_input": JobStatus.PENDING_USER_INPUT,
+        "pending_hitl": JobStatus.PENDING_HITL,
+    }
+    turn.move(waiting[job.journey.status])
+
+
+def checkpoint_text(job: Job, checkpoint: Checkpoint) -> str:
+    match checkpoint:
+        case ClarifyCheckpoint():
+            return questions.clarify(checkpoint, job.requester)
+        case StructureFixCheckpoint():
+            return questions.structure_fix(checkpoint, job.requester)
+        case ConfirmCheckpoint():
+            return questions.confirm(checkpoint, job.requester)
+        case PreviewCheckpoint():
+            return preview.render(checkpoint, job.requester, job.journey.drafter)
+        case ValidateCheckpoint():
+            return report.validate_checkpoint(checkpoint, job.requester)
+
+
+def _publish(turn: Turn) -> None:
+    """Law 6: what was approved, and validated, is what is published."""
+    job, validation = turn.job, turn.job.journey.validation
+    assert validation is not None, "a completed journey has a validated draft"
+    draft: SkillDraft = validation.draft
+    if not job.journey.in_review and draft.digest != job.journey.approved_digest:
+        raise AssertionError(f"{job.key}: the validated draft is not the approved one")
+    summary = "; ".join(change.request for change in _changes(job) if change.outcome == "applied")
+    turn.do(
+        fx.Publish(
+            key=f"publish:{draft.digest}:{job.moves}",
+            issue_number=job.issue_number,
+            branch=branch_name(job),
+            draft=draft,
+            commit_message=pull.commit_message(job, round_summary=summary),
+            title=pull.title(job),
+            body=pull.body(job, turn.facts.config),
+            known_head=job.pull.head_sha if job.pull else "",
+            reopen=job.reopening,
+        )
+    )
+
+
+def _changes(job: Job) -> list[Change]:
+    return job.journey.generation.changes if job.journey.generation and job.journey.in_review else []
+
+
+def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
+    job = turn.job
+    if isinstance(result, fx.Refused):
+        reasons = {"human_edits": notices.human_edits, "closed_by_person": notices.closed_by_person}
+        text = reasons[result.code]() if result.code in reasons else notices.not_published(result.reason)
+        turn.move(JobStatus.FAILED, ended_reason=result.reason)
+        turn.say(f"not_published:{effect.key}", text)
+        return
+    assert isinstance(result, fx.Published)
+    first = job.pull is None
+    refined = job.journey.in_review
+    changes = _changes(job)
+    turn.move(
+        JobStatus.IN_REVIEW,
+        pull=Pull(
+            number=result.pull_number,
+            branch=effect.branch,
+            head_sha=result.head_sha,
+            path=effect.draft.path,
+            digest=effect.draft.digest,
+            url=result.url,
+        ),
+        journey=job.journey.model_copy(update={"in_review": True, "pending_feedback": []}),
+        reopening=False,
+    )
+    turn.do(
+        fx.Check(
+            key=f"check:{result.head_sha}",
+            head_sha=result.head_sha,
+            path=effect.draft.path,
+            pull_number=result.pull_number,
+        )
+    )
+    if refined:
+        _answer_reviewers(turn, changes, effect.key)
+        turn.do(fx.UpdatePull(key=f"body:{effect.key}", number=result.pull_number, body=effect.body))
+    elif first or job.reopening:
+        turn.say(f"ready:{result.pull_number}:{job.moves}", pull.ready(turn.job))
+    for feedback in job.deferred:
+        take_feedback(turn, feedback)
+    turn.change(deferred=[])
+
+
+def _answer_reviewers(turn: Turn, changes: list[Change], key: str) -> None:
+    """Say in each thread what was done about it; everything else in one comment on the pull request."""
+    assert turn.job.pull is not None
+    elsewhere = []
+    for position, change in enumerate(changes):
+        kind, _, number = change.source.partition(":")
+        if kind == "review_comment" and number.isdigit():
+            turn.do(
+                fx.ReplyInThread(
+                    key=f"reply:{change.source}:{position}:{key}",
+                    pull_number=turn.job.pull.number,
+                    comment_id=int(number),
+                    body=pull.thread_reply(change),
+                )
+            )
+        else:
+            elsewhere.append(change)
+    if elsewhere:
+        turn.say(f"refined:{key}", pull.refined(turn.job, elsewhere), turn.job.pull.number)

@@ -1,0 +1,124 @@
+"""The pull request: reviews become refinement commits, merging promotes, closing rejects.
+
+Feedback that comes while a phase is running waits on the job and is taken up when the phase ends: nothing is lost, and
+nothing interrupts a commit.
+"""
+
+from bot.comments import notices, pull
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs.decision import Turn
+from bot.jobs.job import ENDED, JobStatus, Role
+from pipeline.models import Feedback
+
+
+def reviewed(turn: Turn, event: ev.Reviewed) -> None:
+    """A change request with words is feedback; an approval or a plain remark is for people."""
+    if event.state != "changes_requested" or not event.body.strip() or not _may_refine(turn):
+        return
+    take_feedback(turn, Feedback(text=event.body, by=event.actor.login, source=f"review:{event.review_id}"))
+
+
+def line_commented(turn: Turn, event: ev.LineCommented) -> None:
+    if not _may_refine(turn) or turn.job.pull is None or event.actor.id != event.author.id:
+        return
+    prefix = turn.job.pull.path + "/"
+    if not event.path.startswith(prefix):
+        return
+    turn.do(
+        fx.React(
+            key=f"react:review:{event.comment_id}:eyes",
+            target="review_comment",
+            target_id=event.comment_id,
+            content="eyes",
+        )
+    )
+    take_feedback(
+        turn,
+        Feedback(
+            text=event.body,
+            by=event.actor.login,
+            source=f"review_comment:{event.comment_id}",
+            path=event.path.removeprefix(prefix),
+            line=event.line,
+        ),
+    )
+
+
+def _may_refine(turn: Turn) -> bool:
+    return turn.facts.role.at_least(Role.WRITE) and turn.job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
+
+
+def take_feedback(turn: Turn, feedback: Feedback) -> None:
+    """Put a person's words into the next refinement: now, or when the running phase has ended."""
+    job = turn.job
+    if job.status is JobStatus.RUNNING:
+        turn.change(deferred=[*job.deferred, feedback])
+        return
+    journey = job.journey.model_copy(
+        update={
+            "pending_feedback": [*job.journey.pending_feedback, feedback],
+            "phase": "generation",
+            "status": "running",
+            "checkpoint": None,
+        }
+    )
+    turn.move(JobStatus.RUNNING, journey=journey)
+
+
+def merged(turn: Turn, event: ev.PullMerged) -> None:
+    job = turn.job
+    if job.pull is None or job.pull.number != event.number or job.status is JobStatus.PROMOTED:
+        return
+    turn.move(JobStatus.PROMOTED, ended_reason="", deferred=[])
+    turn.say(f"promoted:{event.merge_sha}", pull.promoted(turn.job, event.merge_sha))
+    turn.do(fx.Close(key="close:issue", number=job.issue_number, what="issue", reason="completed"))
+
+
+def closed(turn: Turn, event: ev.PullClosed) -> None:
+    job = turn.job
+    if job.pull is None or job.pull.number != event.number:
+        return
+    if job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING} or job.status is JobStatus.FAILED:
+        turn.move(JobStatus.REJECTED, ended_reason=f"closed by {event.actor.login}", deferred=[])
+        turn.say(f"rejected:{turn.job.moves}", notices.rejected(event.actor.login))
+
+
+def reopened(turn: Turn, event: ev.PullReopened) -> None:
+    job = turn.job
+    if job.status is JobStatus.REJECTED and job.pull is not None and job.pull.number == event.number:
+        turn.move(JobStatus.IN_REVIEW, ended_reason="")
+
+
+def take_up_again(turn: Turn) -> None:
+    """`/skill retry` on a rejected job: the last draft is put up as a preview again; approving reopens the road."""
+    journey = turn.job.journey.model_copy(
+        update={
+            "in_review": False,
+            "approved_digest": "",
+            "approved_by": "",
+            "phase": "generation",
+            "status": "running",
+            "checkpoint": None,
+        }
+    )
+    turn.move(JobStatus.RUNNING, journey=journey, ended_reason="", reopening=True)
+
+
+def pushed(turn: Turn, event: ev.PullPushed) -> None:
+    """Commits that are not ours are checked like ours; the next refinement builds on them."""
+    job = turn.job
+    if job.pull is None or job.pull.number != event.number or job.status in ENDED:
+        return
+    if event.head_sha != job.pull.head_sha:
+        turn.do(_check(turn, event.head_sha, key=f"check:{event.head_sha}"))
+
+
+def check_requested(turn: Turn, event: ev.CheckRequested) -> None:
+    if turn.job.pull is not None and turn.job.status not in ENDED:
+        turn.do(_check(turn, event.head_sha, key=f"check:{event.head_sha}:{turn.facts.event_id}"))
+
+
+def _check(turn: Turn, head_sha: str, key: str) -> fx.Check:
+    assert turn.job.pull is not None
+    return fx.Check(key=key, head_sha=head_sha, path=turn.job.pull.path, pull_number=turn.job.pull.number)
