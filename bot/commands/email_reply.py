@@ -21,8 +21,9 @@ _HEADER = re.compile(r"\s*\W{0,3}(?:From|Von|De|Da|Van)\W{0,3}:\W{0,3}\s*\S.*")
 _SECOND_HEADER = re.compile(
     r"\s*\W{0,3}(?:Sent|Date|To|Subject|Gesendet|An|Betreff|Envoyé|À|Objet|Enviado|Para|Asunto)\b\W{0,3}:.*"
 )
-_FOOTER = re.compile(r"\s*(?:—|-{2,3})?\s*Reply to this email directly(?:,| or) view it on GitHub.*")
+_FOOTER = re.compile(r"\s*(?:(?:—|-{2,3})\s*)?Reply to this email directly(?:,| or) view it on GitHub.*")
 _SIGNATURE = "-- "
+_LONGEST = 400
 
 
 def without_email_tail(source: str, code_lines: Callable[[str], frozenset[int]]) -> str:
@@ -38,9 +39,12 @@ def without_email_tail(source: str, code_lines: Callable[[str], frozenset[int]])
 
 def _begins_tail(lines: list[str], number: int) -> bool:
     line = lines[number]
+    if not line or len(line) > _LONGEST:
+        return False
     if line == _SIGNATURE or _ORIGINAL.fullmatch(line) or _FOOTER.fullmatch(line):
         return True
-    if _WROTE.fullmatch(line) or (number + 1 < len(lines) and _WROTE.fullmatch(f"{line} {lines[number + 1]}")):
+    wrapped = f"{line} {lines[number + 1][:_LONGEST]}" if number + 1 < len(lines) else line
+    if _WROTE.fullmatch(line) or _WROTE.fullmatch(wrapped):
         return True
     if _RULE.fullmatch(line):
         return any(_HEADER.fullmatch(later) for later in _next_words(lines, number, 1))
@@ -50,4 +54,4 @@ def _begins_tail(lines: list[str], number: int) -> bool:
 
 
 def _next_words(lines: list[str], number: int, count: int) -> list[str]:
-    return [line for line in lines[number + 1 : number + 2 * count + 2] if line.strip()][:count]
+    return [line[:_LONGEST] for line in lines[number + 1 : number + 2 * count + 2] if line.strip()][:count]

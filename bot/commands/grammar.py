@@ -21,6 +21,7 @@ from bot.commands.email_reply import without_email_tail
 from bot.commands.table import COMMANDS, Takes, Verb
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
+_BLOCKS = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table").disable("inline")
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HASH = re.compile(r"[0-9a-f]{6,64}")
 _VERB = re.compile(r"(?P<word>[^\s:,]+)[:,]?\s*(?P<text>.*)", re.DOTALL)
@@ -216,9 +217,11 @@ def _marks_in_plain_text(source: str, mark: str) -> frozenset[int]:
     pattern = re.compile(f"{mark}([0-9]+){mark}")
     numbers: set[int] = set()
     containers: list[str] = []
-    for token in _PARSER.parse(source):
-        if token.type == "inline" and all(kind in _ELIGIBLE for kind in containers):
-            for text in _line_starts(token.children or []):
+    definitions: dict[str, object] = {}
+    for token in _BLOCKS.parse(source, definitions):
+        if token.type == "inline" and mark in token.content and all(kind in _ELIGIBLE for kind in containers):
+            (paragraph,) = _PARSER.parseInline(token.content, definitions)
+            for text in _line_starts(paragraph.children or []):
                 if match := pattern.match(text):
                     numbers.add(int(match[1]))
         elif token.nesting == 1:
@@ -255,5 +258,5 @@ def _code_lines(source: str) -> frozenset[int]:
 
 
 def _lines_of(source: str, *kinds: str) -> set[int]:
-    ranges = [token.map for token in _PARSER.parse(source) if token.type in kinds and token.map]
+    ranges = [token.map for token in _BLOCKS.parse(source) if token.type in kinds and token.map]
     return {number for start, end in ranges for number in range(start, end)}

@@ -34,8 +34,8 @@ class Fitted:
 def safe_block(text: str, max_chars: int = 20_000) -> str:
     """Inert Markdown of any number of paragraphs, at most `max_chars` long; a cut is visible and breaks no fence."""
     source = clean(text).text.strip("\n")
-    result = _stable_block(source)
-    if len(result) <= max_chars:
+    # Parsing a text far beyond the limit would cost time for nothing.
+    if len(source) <= 2 * max_chars and len(result := _stable_block(source)) <= max_chars:
         return result
     kept = max_chars
     for _ in range(12):
@@ -52,14 +52,14 @@ def safe_block(text: str, max_chars: int = 20_000) -> str:
 def safe_inline(text: str, max_chars: int = 600) -> str:
     """Inert Markdown on one line, at most `max_chars` long, ending in `…` when cut."""
     source = _one_line(clean(text).text)
-    result = _stable_inline(source)
-    kept = max_chars
-    while len(result) > max_chars:
-        kept = max(0, min(kept - max(len(result) - max_chars, 1), kept * 9 // 10))
-        result = _stable_inline(source[:kept].rstrip() + "…")
+    kept = len(source) if len(source) <= 2 * max_chars else max_chars
+    while True:
+        result = _stable_inline(source if kept == len(source) else source[:kept].rstrip() + "…")
+        if len(result) <= max_chars:
+            return result
         if not kept:
             return "…"[:max_chars]
-    return result
+        kept = max(0, min(kept - (len(result) - max_chars), kept * 9 // 10))
 
 
 def cell(text: str, max_chars: int = 300) -> str:
@@ -69,8 +69,9 @@ def cell(text: str, max_chars: int = 300) -> str:
 
 def safe_plain(text: str, max_chars: int = 200) -> str:
     """One inert line without Markdown, for titles and the subjects and lines of commit messages."""
-    words = _plain(clean(text).text)
-    if len(words) <= max_chars:
+    source = _one_line(clean(text).text)
+    words = _plain(source[: 4 * max_chars])
+    if len(source) <= 4 * max_chars and len(words) <= max_chars:
         return words
     kept = max_chars - 1
     while len(cut := _plain(words[:kept]) + "…") > max_chars or _plain(cut) != cut:

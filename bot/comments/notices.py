@@ -83,7 +83,7 @@ def not_now(verb: Verb | str, status: JobStatus) -> str:
 
 
 def wrong_answer(sentence: str) -> str:
-    return f"{safe_inline(sentence, 600)} My question is still open; just reply once more."
+    return f"{_sentence(sentence)} {command(Verb.STATUS)} says what I am waiting for."
 
 
 def stale_approval(given: str, current: str) -> str:
@@ -120,7 +120,8 @@ def status_reply(job: Job, config: RepoConfig | None = None) -> str:
 def waiting_for_start(label: str) -> str:
     return (
         "Thank you for the request! Work on it costs model time, so somebody with triage permission has to start it: "
-        f"by {command(Verb.START)}, or by putting the label {inline_code(label)} on. Until then nothing happens."
+        f"by {command(Verb.START)}, or by taking the label {inline_code(label)} off and putting it on again. "
+        "Until then nothing happens."
     )
 
 

@@ -5,7 +5,7 @@ when nobody answers.
 """
 
 from bot.commands.table import Verb
-from bot.comments.markdown import details, inline_code, quote, safe_block, safe_inline
+from bot.comments.markdown import details, inline_code, quote, safe_inline
 from bot.comments.words import bullets, command, counted, listed, mention, usage_of
 from pipeline.checkpoints import ClarifyCheckpoint, ConfirmCheckpoint, Question, StructureFixCheckpoint
 from pipeline.models import Plan
@@ -27,7 +27,7 @@ def clarify(checkpoint: ClarifyCheckpoint, requester: str) -> str:
 
 
 def _question(number: int, question: Question) -> str:
-    lines = [f"{number}. **{_strong(question.text)}**"]
+    lines = [f"{number}. {_strong(question.text)}"]
     if question.why:
         lines.append(f"   {safe_inline(question.why)}")
     if question.options:
@@ -48,10 +48,11 @@ def structure_fix(checkpoint: StructureFixCheckpoint, requester: str) -> str:
         parts.append(f"**Name:** {given} → {inline_code(checkpoint.suggested_name)}")
     if reworded:
         parts += ["**Suggested description:**", quote(checkpoint.suggested_description)]
-    parts.append(
-        f"{command(Verb.ACCEPT)} takes the suggestion, {usage_of(Verb.RENAME)} gives another name, "
-        "and a plain reply is taken as the new description."
-    )
+    if renamed and reworded:
+        reply = "A short plain reply is taken as the name, a longer one as the description."
+    else:
+        reply = f"A plain reply is taken as the {'name' if renamed else 'description'}."
+    parts.append(f"{command(Verb.ACCEPT)} takes the suggestion, {usage_of(Verb.RENAME)} gives another name. {reply}")
     return "\n\n".join(parts)
 
 
@@ -81,7 +82,7 @@ def confirm(checkpoint: ConfirmCheckpoint, requester: str) -> str:
 
 def _outline(plan: Plan) -> str:
     sections = [
-        "\n".join([f"- **{_strong(section.title)}**", *(f"  - {safe_inline(point)}" for point in section.points)])
+        "\n".join([f"- {_strong(section.title)}", *(f"  - {safe_inline(point)}" for point in section.points)])
         for section in plan.content_outline
     ]
     files = [
@@ -95,6 +96,6 @@ def _outline(plan: Plan) -> str:
 
 
 def _strong(text: str) -> str:
-    """Inline text that may stand between `**`: no emphasis of its own at its edges."""
-    words = safe_inline(text)
-    return words if "*" not in words else safe_block(words.replace("*", ""), 600).replace("\n", " ")
+    """Inline text in bold; text that brings emphasis of its own stays as it is."""
+    words = safe_inline(text.replace("*", ""))
+    return words if "*" in words else f"**{words}**"

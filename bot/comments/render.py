@@ -181,6 +181,8 @@ class _Line:
     written: list[str] = field(default_factory=list)
     waiting: str = ""
     fresh: bool = True
+    span: str = ""
+    """What the code span at the very end of `written` shows: another one right behind it has to become one with it."""
 
     def text(self, words: str) -> None:
         self.waiting += words
@@ -197,15 +199,17 @@ class _Line:
     def raw(self, markup: str, *, visible: bool = True) -> None:
         self.flush()
         self.written.append(markup)
+        self.span = ""
         self.fresh = self.fresh and not visible
 
     def code(self, words: str) -> None:
-        span = inline_code(words)
-        self.raw(span.replace("|", "\\|") if self.in_table else span, visible=bool(span))
+        self.flush()
+        self._code(words)
 
     def end(self, hard: bool) -> None:
         self.flush()
         self.written.append("\\\n" if hard else "\n")
+        self.span = ""
         self.fresh = True
 
     def _plain(self, words: str) -> None:
@@ -218,12 +222,25 @@ class _Line:
             end = start.end()
             escaped = f"{escaped[:end]}\\{escaped[end:]}" if escaped[0].isdigit() else f"\\{escaped}"
         self.written.append(escaped)
+        self.span = "" if escaped else self.span
         self.fresh = self.fresh and not words
 
     def _reference(self, kind: Kind, words: str) -> None:
-        link = kind is Kind.URL and is_linkable(words) and not (self.in_table and "|" in words)
-        span = f"<{words}>" if link else inline_code(words)
+        if kind is Kind.URL and is_linkable(words):
+            self.written.append(f"<{words}>")
+            self.span = ""
+            self.fresh = False
+        else:
+            self._code(words)
+
+    def _code(self, words: str) -> None:
+        if self.span:
+            self.written.pop()
+        span = inline_code(self.span + words)
+        if not span:
+            return
         self.written.append(span.replace("|", "\\|") if self.in_table else span)
+        self.span += words
         self.fresh = False
 
 
@@ -289,7 +306,7 @@ def _leaf(line: _Line, token: Token) -> None:
 
 
 def _destination(line: _Line, url: str) -> None:
-    if is_linkable(url) and not (line.in_table and "|" in url):
+    if is_linkable(url):
         line.raw(f"<{url}>")
     else:
         line.code(url.removeprefix("mailto:"))

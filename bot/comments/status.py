@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.commands.table import Verb
 from bot.comments.markdown import inline_code, safe_inline
 from bot.comments.words import OUTLINE, command, counted, day, listed, person, spent, usage_of, written_by
-from bot.jobs.job import Job, JobStatus
+from bot.jobs.job import ENDED, Job, JobStatus
 from bot.repo_config import RepoConfig
 from pipeline.checkpoints import EventType, WorkflowEvent
 from pipeline.models import Phase
@@ -18,6 +18,7 @@ PHASES: tuple[Phase, ...] = ("understanding", "generation", "validation")
 MODULES: dict[Phase, dict[str, str]] = {
     "understanding": {
         "GatherRequirements": "reading the request",
+        "ValidateStructure": "checking name and description",
         "AnalyzeIntent": "working out what it is for",
         "FindTaxonomyPath": "finding its place among the skills",
         "AnalyzeDependencies": "looking for skills it builds on",
@@ -29,10 +30,10 @@ MODULES: dict[Phase, dict[str, str]] = {
         "IncorporateFeedback": "working in your feedback",
     },
     "validation": {
-        "ValidateStructure": "checking name and description",
-        "ValidateSkill": "applying the rules",
+        "ValidateStructure": "applying the rules",
         "GenerateTestCases": "writing trigger tests",
-        "AssessQuality": "assessing quality",
+        "ValidateSkill": "asking the model for advice",
+        "AssessQuality": "judging against the success criteria",
     },
 }
 _WAYS_IT_ENDED = {
@@ -46,7 +47,7 @@ def render(job: Job, *, activity: str = "", config: RepoConfig, now: datetime) -
     parts = [
         f"### Skill request · {_HEADLINES[job.status]}",
         "\n".join(_phase_line(job, phase, activity) for phase in PHASES),
-        "\n".join(f"- {line}" for line in _happened(job)),
+        "\n".join(["**So far**", "", *(f"- {line}" for line in happened)]) if (happened := _happened(job)) else "",
         f"**What is needed now:** {needed(job, config, now)}",
         " · ".join(_footer(job)),
     ]
@@ -58,8 +59,9 @@ def describe(event: WorkflowEvent) -> str:
     steps = MODULES[event.phase]
     if event.type is EventType.MODULE_START:
         words = steps.get(event.module, event.module)
-        place = f" (step {list(steps).index(event.module) + 1} of {len(steps)})" if event.module in steps else ""
-        return f"{words}{place}"
+        # The other phases take their steps as often as needed, or leave some out: there is nothing to count.
+        counts = event.module in steps and event.phase == "understanding"
+        return f"{words} (step {list(steps).index(event.module) + 1} of {len(steps)})" if counts else words
     return event.message if event.type in (EventType.PROGRESS, EventType.PHASE_START) else ""
 
 
@@ -160,6 +162,10 @@ def _phase_line(job: Job, phase: Phase, activity: str) -> str:
             return f"- ⏸️ **{phase.capitalize()}**: waiting for you"
         case JobStatus.FAILED:
             return f"- ❌ **{phase.capitalize()}**"
+        case JobStatus.EXPIRED:
+            return f"- 💤 **{phase.capitalize()}**"
+        case JobStatus.CANCELLED | JobStatus.REJECTED:
+            return f"- ⏹️ **{phase.capitalize()}**"
         case _:
             return f"- ⬜ **{phase.capitalize()}**"
 
@@ -207,10 +213,9 @@ def _happened(job: Job) -> list[str]:
         lines.append(f"Remaining advice of the validation was accepted by {person(journey.validation_waived_by)}.")
     if job.pull:
         lines.append(f"Pull request: {_pull(job)}.")
-    if job.status is JobStatus.CANCELLED and job.ended_reason:
-        lines.append(f"Cancelled: {safe_inline(_WAYS_IT_ENDED.get(job.ended_reason, job.ended_reason), 300)}.")
-    elif job.status in (JobStatus.FAILED, JobStatus.REJECTED) and job.ended_reason:
-        lines.append(f"What happened: {safe_inline(job.ended_reason, 600)}")
+    if job.status in ENDED and job.ended_reason:
+        reason = safe_inline(_WAYS_IT_ENDED.get(job.ended_reason, job.ended_reason), 600)
+        lines.append(f"How it ended: {reason.rstrip('.')}.")
     return lines
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.commands.table import COMMANDS, Verb
 from bot.comments.markdown import inline_code, safe_inline
-from pipeline.models import Duplicate, Usage
+from pipeline.models import Usage
 
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")
 OUTLINE = "outline"
@@ -56,7 +56,7 @@ def size(number: int) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{round(share * 100)} %"
+    return f"{round(share * 100)}%"
 
 
 def spent(usage: Usage) -> str:
@@ -64,10 +64,11 @@ def spent(usage: Usage) -> str:
     if not usage.calls:
         return ""
     tokens = usage.prompt_tokens + usage.completion_tokens
-    cost = (
-        "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.2f}" if usage.cost_usd >= 0.01 else "<$0.01"
-    )
-    return f"{counted(usage.calls, 'call')}, {counted(tokens, 'token')}, {cost.replace('<', 'under ')}"
+    if usage.cost_usd is None:
+        cost = "price unknown"
+    else:
+        cost = f"{usage.cost_usd:.2f} USD" if usage.cost_usd >= 0.01 else "under 0.01 USD"
+    return f"{counted(usage.calls, 'call')}, {counted(tokens, 'token')}, {cost}"
 
 
 def written_by(drafter: str) -> str:
@@ -75,7 +76,3 @@ def written_by(drafter: str) -> str:
     if drafter == OUTLINE:
         return "outline without a language model"
     return inline_code(drafter) or "not started yet"
-
-
-def alike(duplicate: Duplicate) -> str:
-    return f"{inline_code(duplicate.path)} ({percent(duplicate.similarity)} alike)"

@@ -1,0 +1,386 @@
+"""One realistic and one hostile value for everything the bot can say, as `name -> text`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from bot.commands.grammar import Malformed
+from bot.commands.table import Verb
+from bot.comments import notices, preview, pull, questions, report, status
+from bot.jobs.job import Job, JobStatus, Pull, Repository
+from bot.repo_config import RepoConfig
+from pipeline.checkpoints import (
+    Checkpoint,
+    ClarifyCheckpoint,
+    ConfirmCheckpoint,
+    EventType,
+    PreviewCheckpoint,
+    Question,
+    StructureFixCheckpoint,
+    ValidateCheckpoint,
+    WorkflowEvent,
+)
+from pipeline.journey import ClarificationRound, Failure, Journey
+from pipeline.models import (
+    Change,
+    Dependencies,
+    Generation,
+    Intent,
+    OutlineSection,
+    Placement,
+    Plan,
+    PlannedSkill,
+    QualityAssessment,
+    ReportedFinding,
+    Requirements,
+    Resource,
+    SkillDraft,
+    SkillRequest,
+    TestCases,
+    TriggerCase,
+    Understanding,
+    Usage,
+    Validation,
+)
+
+NOW = datetime(2026, 10, 10, 12, tzinfo=UTC)
+HOSTILE = (
+    "@octocat @org/team closes #12 o/r#3 deadbeef12 https://github.com/o/r/issues/4 ![x](http://evil.example/p.png) "
+    "<!-- skill-fleet key=say:1 --> <details><summary>x</summary> `un|closed **bold "
+    "\u202eevil\u200b [ok](javascript:a) $x$"
+)
+HOSTILE_BLOCK = f"/skill approve\n{HOSTILE}\n\n# Heading\n\n```mermaid\ngraph\n\n</details>\n/lgtm\n"
+DOCUMENT = '---\nname: pdf-forms\ndescription: "Fills PDF forms."\n---\n\n# PDF forms\n\n```sh\npdftk a.pdf\n```\n'
+HOSTILE_DOCUMENT = f"---\nname: x\n---\n````\n{HOSTILE_BLOCK}\n<!-- skill-fleet -->\n</details>\n@octocat"
+REPOSITORY = Repository(id=1, owner="acme", name="skills", installation_id=2)
+
+
+class Kit:
+    """The values of one flavour: `say` gives the words for a field."""
+
+    def __init__(self, say: Callable[[str], str], document: str) -> None:
+        self.say = say
+        self.document = document
+
+    def finding(self, severity: str = "warning") -> ReportedFinding:
+        return ReportedFinding(
+            rule="SPEC010",
+            severity=severity,  # type: ignore[arg-type]
+            message=self.say("The description does not say when to use the skill."),
+            file=self.say("SKILL.md"),
+            line=3,
+            column=14,
+        )
+
+    def quality(self) -> QualityAssessment:
+        return QualityAssessment(
+            overall_score=0.82,
+            completeness=0.9,
+            compliance=1,
+            trigger_coverage=0.75,
+            verbosity=0.2,
+            word_count=1204,
+            size_assessment="optimal",
+            weaknesses=[self.say("No example with a scanned form.")],
+            missing_success_criteria=[self.say("Shows how to check the result.")],
+            advice=[self.say("Name the tool in the first line.")],
+        )
+
+    def plan(self) -> Plan:
+        return Plan(
+            skill_metadata=PlannedSkill(
+                name="pdf-forms", description=self.say("Fills PDF forms. Use when a form has to be filled.")
+            ),
+            taxonomy_path="skills/pdf-forms",
+            capabilities=[self.say("Find the fields of a form"), self.say("Fill them from data")],
+            content_outline=[OutlineSection(title=self.say("Find fields"), points=[self.say("List them with pdftk")])],
+            resource_requirements=[Resource(path="scripts/fill.py", reason=self.say("Filling is repeated work"))],
+            success_criteria=[self.say("A filled form opens without a warning")],
+            assumptions=[self.say("Forms are not scanned.")],
+        )
+
+    def changes(self) -> list[Change]:
+        return [
+            Change(
+                request=self.say("Shorten the introduction"), outcome="applied", note=self.say("Two sentences now.")
+            ),
+            Change(request=self.say("Call a web service"), outcome="rejected", note=self.say("Out of scope.")),
+        ]
+
+    def draft(self) -> SkillDraft:
+        return SkillDraft(
+            name="pdf-forms",
+            path="skills/pdf-forms",
+            files={"SKILL.md": self.document, "scripts/fill.py": "print(1)\n", "evals/triggers.json": "[]\n"},
+        )
+
+    def clarify(self, *, last: bool = False) -> ClarifyCheckpoint:
+        asked = [
+            Question(
+                text=self.say("Are the forms scanned?"),
+                why=self.say("Scanned forms need text recognition."),
+                options=[self.say("never"), self.say("sometimes")],
+                assumption=self.say("They are not."),
+            ),
+            Question(text=self.say("Which Python?"), why="", options=[], assumption=self.say("3.12 or newer.")),
+        ]
+        return ClarifyCheckpoint(
+            id="c1", round=2 if last else 1, last_round=last, questions=asked[:1] if last else asked
+        )
+
+    def structure_fix(self) -> StructureFixCheckpoint:
+        return StructureFixCheckpoint(
+            id="s1",
+            problems=[self.say("The name has capital letters.")],
+            current_name=self.say("PDF Forms"),
+            current_description=self.say("forms"),
+            suggested_name="pdf-forms",
+            suggested_description=self.say("Fills PDF forms. Use when a form has to be filled."),
+        )
+
+    def confirm(self) -> ConfirmCheckpoint:
+        return ConfirmCheckpoint(id="p1", plan=self.plan(), near_duplicates=[self.say("skills/pdf-reader")])
+
+    def preview(self) -> PreviewCheckpoint:
+        draft = self.draft()
+        return PreviewCheckpoint(
+            id="v1",
+            digest="1a2b3c4d" + "0" * 56,
+            path=draft.path,
+            highlights=[self.say("Works without a network.")],
+            assumptions=[self.say("Forms are not scanned.")],
+            files={path: len(text) for path, text in draft.files.items()},
+            document=self.document,
+            quality=self.quality(),
+            findings=[self.finding(), self.finding("info")],
+            changes=self.changes(),
+            near_duplicates=[self.say("skills/pdf-reader")],
+        )
+
+    def validate(self, *, severity: str) -> ValidateCheckpoint:
+        return ValidateCheckpoint(
+            id="w1",
+            digest="1a2b3c4d" + "0" * 56,
+            passed=severity == "none",
+            findings=[] if severity == "none" else [self.finding(severity), self.finding("info")],
+            quality=self.quality(),
+            document=self.document,
+        )
+
+    def understanding(self) -> Understanding:
+        return Understanding(
+            requirements=Requirements(
+                domain="technical",
+                category="documents",
+                target_level="intermediate",
+                topics=[],
+                constraints=[],
+                trigger_phrases=[],
+                negative_triggers=[],
+                examples=[],
+                skill_category="document_creation",
+                suggested_name="pdf-forms",
+                suggested_description="Fills PDF forms.",
+                ambiguities=[],
+            ),
+            intent=Intent(
+                purpose="p",
+                problem_statement="p",
+                target_audience="a",
+                value_proposition="v",
+                skill_type="how_to",
+                in_scope=[],
+                out_of_scope=[],
+                success_criteria=[],
+            ),
+            taxonomy=Placement(recommended_path="skills/pdf-forms"),
+            dependencies=Dependencies(),
+            plan=self.plan(),
+        )
+
+    def journey(self, **changes: object) -> Journey:
+        draft = self.draft()
+        values: dict[str, object] = {
+            "request": SkillRequest(title=self.say("PDF forms"), text=self.say("Fill PDF forms"), author="ada"),
+            "drafter": "openai/gpt-oss",
+            "usage": Usage(calls=12, prompt_tokens=30_000, completion_tokens=4_321, cost_usd=0.124),
+            "clarifications": [
+                ClarificationRound(questions=self.clarify().questions, answer=self.say("No."), by="ada")
+            ],
+            "understanding": self.understanding(),
+            "generation": Generation(
+                draft=draft,
+                sections_generated=["a"],
+                code_examples_count=1,
+                estimated_reading_time=3,
+                quality=self.quality(),
+            ),
+            "validation": Validation(
+                passed=True,
+                verdict="pass",
+                findings=[self.finding()],
+                checks_performed=["SPEC001", "SPEC002"],
+                quality=self.quality(),
+                test_cases=TestCases(
+                    triggers=[
+                        TriggerCase(query=self.say("fill this form"), should_trigger=True),
+                        TriggerCase(query=self.say("read this invoice"), should_trigger=False),
+                    ]
+                ),
+                trigger_losses=[self.say("pdf-reader wins “open this form”")],
+                draft=draft,
+            ),
+            "previews_shown": 2,
+            "approved_digest": "1a2b3c4d" + "0" * 56,
+            "approved_by": "grace",
+            "phase": "validation",
+            "status": "completed",
+        }
+        return Journey.model_validate({**values, **changes})
+
+    def job(self, job_status: JobStatus = JobStatus.IN_REVIEW, **changes: object) -> Job:
+        values: dict[str, object] = {
+            "key": "1:7",
+            "repository": REPOSITORY,
+            "issue_number": 7,
+            "requester": "ada",
+            "title": self.say("PDF forms"),
+            "status": job_status,
+            "journey": self.journey(),
+            "pull": Pull(number=8, branch="skill/issue-7", head_sha="a" * 40, path="skills/pdf-forms", digest="d" * 64),
+            "started_by": "grace",
+            "expire_at": datetime(2026, 10, 24, 12, tzinfo=UTC),
+            "created_at": NOW,
+            "updated_at": NOW,
+        }
+        return Job.model_validate({**values, **changes})
+
+    def at(self, job_status: JobStatus, phase: str, checkpoint: Checkpoint | None = None, **changes: object) -> Job:
+        """A job in the middle: what comes after `phase` is not there yet."""
+        later: dict[str, object] = {"phase": phase, "checkpoint": checkpoint, "status": "running", "approved_by": ""}
+        order = ["understanding", "generation", "validation"]
+        for name in order[order.index(phase) :]:
+            later[name] = None
+        if phase == "understanding":
+            later |= {"previews_shown": 0, "clarifications": []}
+        return self.job(job_status, journey=self.journey(**later), pull=None, **changes)
+
+
+def _texts(kit: Kit) -> dict[str, str]:
+    say, config = kit.say, RepoConfig()
+    failure = Failure(code="rate_limited", message=say("The model is overloaded"), retryable=True)
+
+    def shown(job: Job, activity: str = "") -> str:
+        return status.render(job, activity=activity, config=config, now=NOW)
+
+    def moment(kind: EventType, module: str = "", message: str = "") -> str:
+        return status.describe(WorkflowEvent(type=kind, phase="understanding", module=module, message=message, at=NOW))
+
+    return {
+        "status.render queued": shown(kit.at(JobStatus.QUEUED, "understanding", started_by="", expire_at=None)),
+        "status.render running": shown(kit.at(JobStatus.RUNNING, "generation"), say("writing the draft (step 1 of 3)")),
+        "status.render outline": shown(
+            kit.job(journey=kit.journey(drafter="outline", usage=Usage(calls=3), validation_waived_by="grace"))
+        ),
+        "status.render clarify": shown(kit.at(JobStatus.PENDING_USER_INPUT, "understanding", kit.clarify())),
+        "status.render structure_fix": shown(
+            kit.at(JobStatus.PENDING_USER_INPUT, "understanding", kit.structure_fix(), expire_at=NOW)
+        ),
+        "status.render confirm": shown(kit.at(JobStatus.PENDING_HITL, "understanding", kit.confirm())),
+        "status.render preview": shown(kit.at(JobStatus.PENDING_HITL, "generation", kit.preview())),
+        "status.render validate": shown(
+            kit.at(JobStatus.PENDING_HITL, "validation", kit.validate(severity="warning"), expire_at=None)
+        ),
+        "status.render in_review": shown(kit.job()),
+        "status.render promoted": shown(kit.job(JobStatus.PROMOTED)),
+        "status.render rejected": shown(kit.job(JobStatus.REJECTED, ended_reason=say("closed by grace"))),
+        "status.render cancelled": shown(kit.at(JobStatus.CANCELLED, "generation", ended_reason=say("label_removed"))),
+        "status.render expired": shown(kit.at(JobStatus.EXPIRED, "understanding", kit.clarify())),
+        "status.render failed": shown(
+            kit.at(JobStatus.FAILED, "validation", ended_reason=say("The model is overloaded."))
+        ),
+        "status.describe step": moment(EventType.MODULE_START, "AnalyzeIntent"),
+        "status.describe other step": moment(EventType.MODULE_START, "Polish"),
+        "status.describe progress": moment(EventType.PROGRESS, message="reading 3 of 5 files"),
+        "status.needed": status.needed(kit.job(), config, NOW),
+        "questions.clarify": questions.clarify(kit.clarify(), "ada"),
+        "questions.clarify last": questions.clarify(kit.clarify(last=True), "ada"),
+        "questions.structure_fix": questions.structure_fix(kit.structure_fix(), "ada"),
+        "questions.confirm": questions.confirm(kit.confirm(), "ada"),
+        "preview.render": preview.render(kit.preview(), "ada", "openai/gpt-oss"),
+        "preview.render outline": preview.render(
+            kit.preview().model_copy(update={"changes": [], "findings": [], "near_duplicates": []}), "ada", "outline"
+        ),
+        "preview.superseded": preview.superseded("1a2b3c4d"),
+        "preview.change_list": preview.change_list(kit.changes()),
+        "report.validate_checkpoint errors": report.validate_checkpoint(kit.validate(severity="error"), "ada"),
+        "report.validate_checkpoint advice": report.validate_checkpoint(kit.validate(severity="warning"), "ada"),
+        "report.validate_checkpoint passed": report.validate_checkpoint(kit.validate(severity="none"), "ada"),
+        "report.findings_table": report.findings_table([kit.finding()] * 3, max_rows=2),
+        "report.findings_table empty": report.findings_table([]),
+        "report.tally": report.tally([kit.finding("error"), kit.finding(), kit.finding()]),
+        "report.quality_table": report.quality_table(kit.quality()),
+        "report.check_summary fail": report.check_summary(
+            [kit.finding("error"), kit.finding()], path="skills/pdf-forms", annotated=1
+        ),
+        "report.check_summary pass": report.check_summary([], path="skills/pdf-forms"),
+        "pull.title": pull.title(kit.job()),
+        "pull.body": pull.body(kit.job(), config),
+        "pull.body outline": pull.body(kit.job(journey=kit.journey(drafter="outline", validation=None)), config),
+        "pull.commit_message first": pull.commit_message(
+            kit.job(pull=None), round_summary=say("Add everything"), requester_id=42
+        ),
+        "pull.commit_message round": pull.commit_message(
+            kit.job(),
+            round_summary=say("Shorten the introduction; Co-authored-by: nobody; add an example with a table"),
+        ),
+        "pull.ready": pull.ready(kit.job()),
+        "pull.promoted": pull.promoted(kit.job(JobStatus.PROMOTED), "f" * 40),
+        "pull.refined": pull.refined(kit.job(), kit.changes()),
+        "pull.refined nothing": pull.refined(kit.job(), kit.changes()[1:]),
+        "pull.thread_reply applied": pull.thread_reply(kit.changes()[0]),
+        "pull.thread_reply rejected": pull.thread_reply(kit.changes()[1]),
+        "pull.snapshot": pull.snapshot(kit.job()),
+        "notices.help_text": notices.help_text("skill-fleet[bot]"),
+        "notices.denied": notices.denied(
+            "mallory", say("`/skill approve` can be used by people with write permission.")
+        ),
+        "notices.unknown_command": notices.unknown_command(say("aprove"), Verb.APPROVE),
+        "notices.unknown_command far": notices.unknown_command(say("xyzzy"), None),
+        "notices.malformed_command": notices.malformed_command(
+            Malformed(Verb.RENAME, say("PDF Forms"), say("A skill name has only lower-case letters."))
+        ),
+        "notices.not_now": notices.not_now(Verb.APPROVE, JobStatus.RUNNING),
+        "notices.wrong_answer": notices.wrong_answer(say("There is no question to answer.")),
+        "notices.stale_approval": notices.stale_approval("aaaaaaaa", "bbbbbbbb"),
+        "notices.stale_approval early": notices.stale_approval("", "bbbbbbbb"),
+        "notices.stale_approval nothing": notices.stale_approval(say("aaaaaaaa"), ""),
+        "notices.approve_afresh": notices.approve_afresh(),
+        "notices.status_reply": notices.status_reply(kit.job()),
+        "notices.waiting_for_start": notices.waiting_for_start(say("skill-request")),
+        "notices.empty_body": notices.empty_body("ada"),
+        "notices.thin_request": notices.thin_request("ada"),
+        "notices.duplicate_request": notices.duplicate_request(3),
+        "notices.request_changed": notices.request_changed(),
+        "notices.answer_edited": notices.answer_edited("ada"),
+        "notices.answer_deleted": notices.answer_deleted("ada"),
+        "notices.reminder": notices.reminder(kit.at(JobStatus.PENDING_USER_INPUT, "understanding", kit.clarify())),
+        "notices.expired": notices.expired(14),
+        "notices.cancelled": notices.cancelled("ada"),
+        "notices.rejected": notices.rejected("grace"),
+        "notices.reopened": notices.reopened("grace"),
+        "notices.resumed": notices.resumed("ada"),
+        "notices.restarted": notices.restarted("grace", say("the request changed")),
+        "notices.failed retryable": notices.failed(failure),
+        "notices.failed final": notices.failed(failure.model_copy(update={"retryable": False})),
+        "notices.gone": notices.gone(say("the issue was transferred")),
+        "notices.human_edits": notices.human_edits(),
+        "notices.human_edits files": notices.human_edits([say("skills/pdf-forms/SKILL.md")]),
+        "notices.closed_by_person": notices.closed_by_person(),
+        "notices.not_published": notices.not_published(say("the branch is protected")),
+    }
+
+
+REALISTIC = Kit(lambda words: words, DOCUMENT)
+HOSTILE_KIT = Kit(lambda words: HOSTILE[:290], HOSTILE_DOCUMENT)
+realistic = _texts(REALISTIC)
+hostile = _texts(HOSTILE_KIT)

@@ -1,0 +1,116 @@
+"""Everything the bot says: as snapshots to read, and free of anything active when the words in it are hostile."""
+
+import inspect
+import re
+from types import ModuleType
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from bot.comments import notices, preview, pull, questions, report, status
+from bot.comments.audit import active_in
+from bot.comments.markdown import ROOM, safe_block
+from bot.repo_config import RepoConfig
+from tests.unit.comments.samples import DOCUMENT, HOSTILE_BLOCK, REALISTIC, hostile, realistic
+
+REALISTIC_CONFIG = RepoConfig()
+SPEAKERS = (notices, preview, pull, questions, report, status)
+OURS = re.compile(r"HTML '(?:<details>\\n<summary>[^<>]*(?:<code>[^<>]*</code>[^<>]*)*|</details>)|heading")
+
+
+@pytest.mark.parametrize("name", realistic)
+def test_what_the_bot_says(name: str, snapshot: SnapshotAssertion) -> None:
+    assert realistic[name] == snapshot
+
+
+@pytest.mark.parametrize("name", hostile)
+def test_what_the_bot_says_when_the_words_are_hostile(name: str, snapshot: SnapshotAssertion) -> None:
+    assert hostile[name] == snapshot
+
+
+def _public(module: ModuleType) -> set[str]:
+    short = module.__name__.rsplit(".", 1)[-1]
+    return {
+        f"{short}.{name}"
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_every_public_text_is_in_the_snapshots() -> None:
+    shown = {name.split(" ")[0] for name in realistic}
+    assert set().union(*(_public(module) for module in SPEAKERS)) == shown
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in hostile if not name.startswith(("pull.title", "pull.commit", "pull.snapshot"))]
+)
+def test_nothing_active_gets_through_but_what_the_bot_means(name: str) -> None:
+    meant = {"mention '@ada'", "mention '@mallory'", "issue '#8'"} | (
+        {"issue '#7'"} if name.startswith("pull.body") else set()
+    )
+    found = [found for found in active_in(hostile[name]) if not OURS.match(found)]
+    assert set(found) <= meant
+    assert sum(found.startswith("mention") for found in found) <= 1
+    assert "\u202e" not in hostile[name]
+
+
+@pytest.mark.parametrize("name", [*realistic, *hostile])
+def test_no_text_exceeds_the_limit(name: str) -> None:
+    assert all(len(texts[name]) <= ROOM for texts in (realistic, hostile) if name in texts)
+
+
+@pytest.mark.parametrize("name", realistic)
+def test_commands_stand_only_in_code(name: str) -> None:
+    if name.startswith("pull.commit"):
+        return
+    without_code = re.sub(r"```.*?```|`[^`\n]*`", "", realistic[name], flags=re.DOTALL)
+    assert "/skill" not in without_code
+
+
+def test_a_document_of_any_size_fits_and_the_cut_is_announced() -> None:
+    long = REALISTIC.preview().model_copy(update={"document": DOCUMENT * 2_000})
+    text = preview.render(long, "ada", "outline")
+    assert len(text) <= ROOM
+    assert "more characters are not shown" in text
+    assert text.rstrip().endswith("stops here.")
+    assert active_in(text)[0] == "mention '@ada'"
+
+
+def test_a_pull_request_body_of_any_size_fits_and_says_where_the_rest_is() -> None:
+    job = REALISTIC.job()
+    validation = job.journey.validation
+    assert validation is not None
+    findings = [REALISTIC.finding().model_copy(update={"message": "x" * 5_000, "file": "y" * 2_000})] * 400
+    many = job.journey.model_copy(
+        update={
+            "validation": validation.model_copy(
+                update={"findings": findings, "trigger_losses": ["z" * 600] * 200},
+            )
+        }
+    )
+    text = pull.body(job.with_(journey=many), REALISTIC_CONFIG)
+    assert len(text) <= ROOM
+    assert text.startswith("Closes #7")
+    assert "in the check run" in text
+
+
+def test_the_status_comment_does_not_change_while_nothing_happens() -> None:
+    job = REALISTIC.job()
+    assert status.render(job, config=REALISTIC_CONFIG, now=job.created_at) == status.render(
+        job, config=REALISTIC_CONFIG, now=job.created_at.replace(day=20)
+    )
+
+
+def test_a_commit_message_has_only_the_trailer_we_wrote() -> None:
+    message = realistic["pull.commit_message first"]
+    assert message.splitlines()[-1] == "Co-authored-by: ada <42+ada@users.noreply.github.com>"
+    for text in (realistic["pull.commit_message round"], hostile["pull.commit_message round"]):
+        assert not re.search(r"^[A-Za-z-]+: ", text, re.MULTILINE)
+        assert all(len(line) <= 72 or " " not in line for line in text.splitlines())
+
+
+def test_a_request_given_as_quote_does_not_imitate_the_bot() -> None:
+    shown = safe_block(HOSTILE_BLOCK)
+    assert "### " not in shown
+    assert not re.search(r"^/", shown, re.MULTILINE)
