@@ -14,6 +14,7 @@ from typing import Protocol, cast
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("pipeline.skills.command", "check skills against the specification and good practice"),
     "serve": ("bot.serve", "run the GitHub bot"),
+    "doctor": ("bot.doctor.command", "look whether everything is set up well, and say what to do"),
     "setup": ("bot.setup.command", "create the GitHub App and write its settings"),
     "sandbox": ("bot.sandbox.command", "run a GitHub stand-in on this machine, to try the bot without an account"),
     "demo": ("bot.demo.command", "play one request from issue to merged skill, on this machine alone"),
