@@ -69,6 +69,14 @@ def _operation(method: str, template: str, slashed: set[str], spec: Mapping[str,
     return Operation(method.upper(), template, re.compile("^" + re.sub(r"\{(\w+)\}", group, template) + "$"), spec)
 
 
+def _corrected(document: dict[str, Any]) -> dict[str, Any]:
+    """In the list of installations the description wants an account to be a user and an enterprise at once."""
+    answer = document["ops"]["/app/installations"]["get"]["responses"]["200"]
+    account = answer["items"]["properties"]["account"]
+    account["anyOf"] = [*account["anyOf"][0]["allOf"], {"type": "null"}]
+    return document
+
+
 class Contract:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
@@ -83,7 +91,7 @@ class Contract:
     @classmethod
     @cache
     def load(cls, path: Path = DESCRIPTION) -> "Contract":
-        return cls(json.loads(gzip.decompress(path.read_bytes())))
+        return cls(_corrected(json.loads(gzip.decompress(path.read_bytes()))))
 
     @staticmethod
     def _all(document: Mapping[str, Any]) -> Iterator[Operation]:

@@ -51,9 +51,9 @@ def check_settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Li
 
 
 def _unknown(name: str) -> Line:
-    known = [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    fix = f"Did you mean {near[0]}?" if near else "See docs/configuration.md for all there are."
+    known = [field.upper() for field in Settings.model_fields]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+    fix = f"Did you mean {PREFIX}{near[0]}?" if near else "See docs/configuration.md for all there are."
     return warn("settings", f"{name} is not a setting; it is ignored", fix)
 
 
