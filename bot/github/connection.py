@@ -56,6 +56,13 @@ class Connection:
             self._transport(repository.installation_id, self._options.pace), InstallationCredential(self.tokens, scope)
         )
 
+    def installation_reader(self, installation_id: int) -> GitHubApi:
+        """A client that may read every repository of an installation: for reconciliation."""
+        scope = Scope(installation_id, None, Purpose.READ)
+        return GitHubClient(
+            self._transport(installation_id, self._options.pace), InstallationCredential(self.tokens, scope)
+        )
+
     async def identity(self) -> BotIdentity:
         """Who we are, as GitHub says. Raises GitHubError when the App's id or key is wrong."""
         app = await self.app.getitem("/app", {}, App)

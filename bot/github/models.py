@@ -46,6 +46,17 @@ class Comment(Remote):
     created_at: dt.datetime | None = None
     performed_via_github_app: AppRef | None = None
     in_reply_to_id: int | None = None
+    path: str | None = None
+    line: int | None = None
+    original_line: int | None = None
+
+
+class Review(Remote):
+    id: int
+    state: str
+    body: str | None = None
+    user: Account | None = None
+    submitted_at: dt.datetime | None = None
 
 
 class Label(Remote):
@@ -55,11 +66,24 @@ class Label(Remote):
 class Issue(Remote):
     number: int
     state: str
+    title: str = ""
+    body: str | None = None
+    user: Account | None = None
     state_reason: str | None = None
     html_url: str = ""
+    repository_url: str = ""
     closed_by: Account | None = None
+    closed_at: dt.datetime | None = None
     pull_request: Nothing | None = None
     labels: list[Label] = Field(default_factory=list)
+
+
+class IssueEvent(Remote):
+    id: int
+    event: str
+    actor: Account | None = None
+    label: Label | None = None
+    created_at: dt.datetime
 
 
 class Reaction(Remote):
@@ -72,6 +96,8 @@ class RepositoryRef(Remote):
     default_branch: str = "main"
     archived: bool = False
     private: bool = False
+    name: str = ""
+    owner: Account | None = None
 
 
 class Head(Remote):
@@ -87,6 +113,9 @@ class PullRequest(Remote):
     title: str = ""
     body: str | None = None
     merged_at: dt.datetime | None = None
+    merged_by: Account | None = None
+    merge_commit_sha: str | None = None
+    closed_at: dt.datetime | None = None
     head: Head = Head()
     base: Head = Head()
 
@@ -175,6 +204,11 @@ class CheckRun(Remote):
     html_url: str | None = None
     app: AppRef | None = None
     output: CheckOutput = CheckOutput()
+
+
+class Installation(Remote):
+    id: int
+    suspended_at: dt.datetime | None = None
 
 
 class InstallationToken(Remote):

@@ -15,6 +15,7 @@ from typing import Literal
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import JsonValue
 
 from bot.github.client import GitHubApi
 from bot.github.models import InstallationToken
@@ -104,7 +105,8 @@ class Scope:
     """What a token may touch."""
 
     installation_id: int
-    repository_id: int
+    repository_id: int | None
+    """None: every repository of the installation (only ever for reading)."""
     purpose: Purpose
 
 
@@ -143,10 +145,13 @@ class TokenSource:
         await self._sleep(1.0)
 
     async def _mint(self, scope: Scope, held: _Held) -> Secret:
+        data: dict[str, JsonValue] = {"permissions": {**PERMISSIONS[scope.purpose]}}
+        if scope.repository_id is not None:
+            data["repository_ids"] = [scope.repository_id]
         minted = await self._app.post(
             "/app/installations/{installation}/access_tokens",
             {"installation": scope.installation_id},
-            {"repository_ids": [scope.repository_id], "permissions": {**PERMISSIONS[scope.purpose]}},
+            data,
             InstallationToken,
         )
         now = self._clock()
