@@ -6,9 +6,8 @@ directory (and its companions) changes, on top of the current tip. The requester
 without author and committer GitHub signs the commit itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -32,18 +31,6 @@ REGULAR, EXECUTABLE = "100644", "100755"
 _PULLS = "/repos/{owner}/{repo}/pulls"
 
 
-class Companions(Protocol):
-    """Files outside the skill's directory that follow from it (index, manifests), made on the tree they go into."""
-
-    async def __call__(self, draft: SkillDraft, tree_sha: str, reader: GitReader) -> Mapping[str, str]:
-        """Path from the repository's root to new text; unchanged files may be left out."""
-        ...
-
-
-async def no_companions(draft: SkillDraft, tree_sha: str, reader: GitReader) -> Mapping[str, str]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Change:
     """One path to write, or (text None) to delete."""
@@ -57,7 +44,7 @@ class Change:
         return {**kept, "sha": None} if self.text is None else {**kept, "content": self.text}
 
 
-async def publish(effect: Publish, context: Context, companions: Companions = no_companions) -> EffectResult:
+async def publish(effect: Publish, context: Context) -> EffectResult:
     if known := await context.log.find(context.job_key, effect.key):
         return known.result
     if problem := unsafe_path(effect.draft):
@@ -65,7 +52,7 @@ async def publish(effect: Publish, context: Context, companions: Companions = no
     newest = await newest_pull(effect.branch, context)
     if refused := await _refusal(effect, newest, context):
         return refused
-    head = await _push(effect, context, companions)
+    head = await _push(effect, context)
     if isinstance(head, Refused):
         return head
     pull = await _open_pull(effect, newest, context)
@@ -184,12 +171,12 @@ async def _default_branch(context: Context) -> str:
 # --- the branch ----------------------------------------------------------------------------------------------------
 
 
-async def _push(effect: Publish, context: Context, companions: Companions) -> str | Refused:
+async def _push(effect: Publish, context: Context) -> str | Refused:
     """The branch's tip once it holds the draft: its present one, or our new commit on top of it."""
     problem: GitHubError | None = None
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return await _push_once(effect, context, companions)
+            return await _push_once(effect, context)
         except RetryAtError:
             raise
         except (InvalidError, ConflictError, TransientError) as error:
@@ -200,7 +187,7 @@ async def _push(effect: Publish, context: Context, companions: Companions) -> st
     raise problem
 
 
-async def _push_once(effect: Publish, context: Context, companions: Companions) -> str | Refused:
+async def _push_once(effect: Publish, context: Context) -> str | Refused:
     reader = GitReader(context.publish, context.at())
     tip = await reader.branch_tip(effect.branch)
     parent = tip or await reader.branch_tip(await _default_branch(context))
@@ -208,7 +195,7 @@ async def _push_once(effect: Publish, context: Context, companions: Companions) 
         return Refused(code="conflict", reason="The repository has no commit yet; push a first one and try again.")
     tree = await reader.tree_of(parent)
     changes = await _changes(effect, tip, tree, reader, context)
-    changes += await _companion_changes(effect, tree, reader, companions)
+    changes += await _companion_changes(effect, tree, reader, context)
     if not changes:
         if tip is not None:
             return tip
@@ -278,8 +265,8 @@ async def _our_last_commit(tip: str, context: Context) -> str:
     return ""
 
 
-async def _companion_changes(effect: Publish, tree: str, reader: GitReader, companions: Companions) -> list[Change]:
-    texts = await companions(effect.draft, tree, reader)
+async def _companion_changes(effect: Publish, tree: str, reader: GitReader, context: Context) -> list[Change]:
+    texts = await context.companions(effect.draft, tree, reader)
     changes: list[Change] = []
     for path, text in sorted(texts.items()):
         folder, _, name = path.rpartition("/")

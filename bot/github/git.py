@@ -14,6 +14,7 @@ from bot.github.errors import ConflictError, GoneError, Request, UnexpectedAnswe
 from bot.github.models import Blob, Commit, Ref, Tree, TreeEntry
 
 MAX_FILE_BYTES = 1024 * 1024
+MAX_KEPT_BYTES = 64 * 1024
 MAX_TREE_ENTRIES = 100_000
 _TREE = "/repos/{owner}/{repo}/git/trees/{sha}"
 
@@ -109,12 +110,13 @@ class GitReader:
         """A file's bytes. Raises TooLargeError beyond 1 MiB."""
         if (entry.size or 0) > MAX_FILE_BYTES:
             raise TooLargeError(f"{entry.path} has {entry.size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
-        if entry.sha not in self._blobs:
-            blob = await self._api.getitem(
-                "/repos/{owner}/{repo}/git/blobs/{sha}", {**self._at, "sha": entry.sha}, Blob
-            )
-            self._blobs[entry.sha] = _decoded(blob)
-        return self._blobs[entry.sha]
+        if (known := self._blobs.get(entry.sha)) is not None:
+            return known
+        blob = await self._api.getitem("/repos/{owner}/{repo}/git/blobs/{sha}", {**self._at, "sha": entry.sha}, Blob)
+        content = _decoded(blob)
+        if len(content) <= MAX_KEPT_BYTES:
+            self._blobs[entry.sha] = content
+        return content
 
 
 def _decoded(blob: Blob) -> bytes:

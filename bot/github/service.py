@@ -12,13 +12,14 @@ import structlog
 
 from bot import repo_config
 from bot.github.cache import Lru
+from bot.github.companions import RepositoryLists
 from bot.github.connection import Connection
 from bot.github.effects.context import Context
 from bot.github.effects.log import EffectLog
 from bot.github.effects.perform import perform
 from bot.github.errors import GoneError
 from bot.github.git import GitReader, Trees
-from bot.github.models import FileContent, Permission
+from bot.github.models import FileContent, Permission, RepositoryRef
 from bot.github.taxonomy import SkillsReader
 from bot.github.tokens import Purpose
 from bot.jobs.effects import Check, Effect, EffectResult, Publish
@@ -45,7 +46,7 @@ class GitHubService:
 
     def __init__(self, connection: Connection, identity: BotIdentity, effects: EffectLog) -> None:
         self._connection = connection
-        self._identity = identity
+        self.identity = identity
         self._effects = effects
         self._roles: Lru[tuple[int, str], KnownRole] = Lru(2_048)
         self._good_configs: Lru[int, RepoConfig] = Lru(1_024)
@@ -103,12 +104,21 @@ class GitHubService:
     async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy:
         """The skills on the default branch now. Raises GitHubError, TooLargeError."""
         reader = self._reader(repository)
-        tip = await reader.branch_tip(repository.default_branch)
+        tip = await self._default_tip(repository, reader)
         if tip is None:
             return Taxonomy()
         found = await self._skills.read(reader, tip)
         root = config.pipeline.skills_root or None
         return Taxonomy.build(found.skills, paths=found.paths, manifests=found.manifests, root=root)
+
+    async def _default_tip(self, repository: Repository, reader: GitReader) -> str | None:
+        """The tip of the default branch, which may have been renamed since we heard of the repository."""
+        if (tip := await reader.branch_tip(repository.default_branch)) is not None:
+            return tip
+        api = self._connection.client(repository, Purpose.READ)
+        today = await api.getitem("/repos/{owner}/{repo}", _names(repository), RepositoryRef)
+        renamed = today.default_branch != repository.default_branch
+        return await reader.branch_tip(today.default_branch) if renamed else None
 
     async def read_skill(self, repository: Repository, commit_sha: str, path: str) -> SkillDraft:
         """The text files of the skill at `path` as they are at a commit, e.g. after a person pushed to our branch."""
@@ -137,9 +147,10 @@ class GitHubService:
             publish=client(repository, Purpose.PUBLISH),
             read=client(repository, Purpose.READ),
             log=self._effects,
-            bot=self._identity,
+            bot=self.identity,
             sleep=self._connection.sleep,
             validate=partial(validate_folder, profile=config.validation_profile),
+            companions=RepositoryLists(self._skills, config.pipeline.skills_root),
             reviewers=config.reviewers,
         )
 

@@ -1,5 +1,6 @@
 """Reads the skills of a repository at one commit: paths, every SKILL.md, the plugin manifests. Kept by tree id."""
 
+import asyncio
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from bot.github.git import GitReader, TooLargeError
 from bot.github.models import TreeEntry
 
 MAX_SKILLS = 2_000
+READS_AT_ONCE = 8
 MANIFESTS = frozenset({"marketplace.json", "plugin.json"})
 
 
@@ -28,7 +30,10 @@ class SkillsReader:
 
     async def read(self, reader: GitReader, commit_sha: str) -> RepositorySkills:
         """The skills at `commit_sha`. Raises GitHubError, TooLargeError. Files that are not text are left out."""
-        tree = await reader.tree_of(commit_sha)
+        return await self.read_tree(reader, await reader.tree_of(commit_sha))
+
+    async def read_tree(self, reader: GitReader, tree: str) -> RepositorySkills:
+        """The same for a tree."""
         if tree not in self._known:
             self._known[tree] = await _read(reader, tree)
         return self._known[tree]
@@ -53,10 +58,14 @@ def _is_manifest(path: str) -> bool:
 
 
 async def _texts(reader: GitReader, entries: list[TreeEntry]) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for entry in entries:
-        try:
-            texts[entry.path] = (await reader.blob(entry)).decode()
-        except (UnicodeDecodeError, TooLargeError):
-            continue
-    return texts
+    at_once = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def text(entry: TreeEntry) -> str | None:
+        async with at_once:
+            try:
+                return (await reader.blob(entry)).decode()
+            except (UnicodeDecodeError, TooLargeError):
+                return None
+
+    texts = await asyncio.gather(*map(text, entries))
+    return {entry.path: found for entry, found in zip(entries, texts, strict=True) if found is not None}

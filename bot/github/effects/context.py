@@ -7,12 +7,13 @@ from typing import Protocol, TypeVar
 from bot.github.client import GitHubApi
 from bot.github.effects.log import EffectLog
 from bot.github.errors import UnknownOutcomeError
+from bot.github.git import GitReader
 from bot.github.models import Comment
 from bot.github.pacing import Sleep
 from bot.jobs.effects import Done
 from bot.jobs.identity import BotIdentity
 from bot.jobs.job import Repository
-from pipeline.models import ReportedFinding
+from pipeline.models import ReportedFinding, SkillDraft
 
 T = TypeVar("T")
 ATTEMPTS = 3
@@ -22,6 +23,19 @@ class Validate(Protocol):
     """The rules, over one skill's folder given with paths from the repository's root."""
 
     def __call__(self, path: str, files: Mapping[str, bytes]) -> Sequence[ReportedFinding]: ...
+
+
+class Companions(Protocol):
+    """Files outside the skill's directory that follow from it (lists, manifests), made on the tree they go into."""
+
+    async def __call__(self, draft: SkillDraft, tree_sha: str, reader: GitReader) -> Mapping[str, str]:
+        """Path from the repository's root to new text; unchanged files may be left out."""
+        ...
+
+
+async def no_companions(draft: SkillDraft, tree_sha: str, reader: GitReader) -> Mapping[str, str]:
+    """The skill's own files are all there is."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class Context:
     bot: BotIdentity
     sleep: Sleep
     validate: Validate
+    companions: Companions = no_companions
     reviewers: tuple[str, ...] = ()
 
     def at(self, **values: str | int) -> dict[str, str | int]:

@@ -11,10 +11,10 @@ from bot.jobs.effects import EffectResult, SetState
 PREFIX = "skill:"
 _DEFAULT = ("ededed", "State of a skill request, kept by Skill Fleet")
 LOOKS: dict[str, tuple[str, str]] = {
-    "skill:queued": ("d4c5f9", "Waiting to be started"),
-    "skill:running": ("1d76db", "The skill is being worked on"),
+    "skill:waiting-for-start": ("d4c5f9", "Waiting for somebody who may start it"),
+    "skill:working": ("1d76db", "The skill is being worked on"),
     "skill:needs-answer": ("fbca04", "Questions are waiting for an answer"),
-    "skill:needs-review": ("fbca04", "A preview is waiting for approval or changes"),
+    "skill:needs-decision": ("fbca04", "Something is waiting for approval or changes"),
     "skill:in-review": ("5319e7", "The pull request is open"),
     "skill:promoted": ("0e8a16", "The skill was merged"),
     "skill:rejected": ("b60205", "The pull request was closed without merging"),
