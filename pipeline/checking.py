@@ -5,10 +5,15 @@ from typing import Literal
 
 from pipeline.models import Plan, PlannedSkill, ReportedFinding, SkillDraft
 from pipeline.skills.document import read_document
+from pipeline.skills.findings import Severity
 from pipeline.skills.metadata import SkillMetadata, render_skill
 from pipeline.skills.repository import SkillSummary
 from pipeline.skills.taxonomy import Taxonomy
-from pipeline.skills.validation import validate_skill
+from pipeline.skills.validation import Options, validate_skill
+
+# In a draft of ours these are errors, whatever they are in other people's skills: an open fence, placeholder text,
+# a script that cannot be read or that asks questions.
+_OURS = Options(severities=dict.fromkeys(("STR012", "CON001", "STR016", "CON011"), Severity.ERROR))
 
 Verdict = Literal["pass", "fail", "unloadable"]
 
@@ -20,7 +25,7 @@ def check(draft: SkillDraft, taxonomy: Taxonomy) -> tuple[list[ReportedFinding],
         for skill in taxonomy.entries
         if skill.path != draft.path
     ]
-    report = validate_skill(draft.name, draft.files, siblings=siblings)
+    report = validate_skill(draft.name, draft.files, siblings=siblings, options=_OURS)
     order = {"error": 0, "warning": 1, "info": 2}
     findings = [
         ReportedFinding(
