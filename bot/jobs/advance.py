@@ -16,7 +16,7 @@ from bot.jobs import events as ev
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
 from bot.jobs.job import Actor, Job, JobStatus, Repository, Role
-from bot.jobs.machine import decide, settle
+from bot.jobs.machine import decide, queue_after, settle
 from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
 from bot.repo_config import RepoConfig
 from pipeline.journey import Journey
@@ -180,7 +180,7 @@ class _Worker:
             follow_up = settle(job, effect, result, facts)
             assert follow_up.job is not None
             job = follow_up.job
-            waiting = [*follow_up.effects, *waiting]
+            waiting = queue_after(follow_up.effects, waiting)
         return job
 
     async def _perform(self, job: Job, effect: fx.Effect, name: str) -> fx.EffectResult:

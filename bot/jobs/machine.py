@@ -84,6 +84,12 @@ def settle(job: Job, effect: fx.Effect, result: fx.EffectResult, facts: Facts) -
     return _finish(turn, before=job)
 
 
+def queue_after(follow_up: tuple[fx.Effect, ...], waiting: list[fx.Effect]) -> list[fx.Effect]:
+    """What to write next: what follows from the last write first, without views of the job that it made outdated."""
+    views = {effect.kind for effect in follow_up} & {"show_status", "set_state"}
+    return [*follow_up, *(effect for effect in waiting if effect.kind not in views)]
+
+
 def status_body(job: Job, facts: Facts, activity: str = "") -> str:
     """The status comment for a job as it is now."""
     return status_comment.render(job, activity=activity, config=facts.config, now=facts.now)
@@ -94,8 +100,11 @@ def _finish(turn: Turn, before: Job | None) -> Decision:
     job = turn.job
     if lifecycle.is_gone(job):
         return Decision(job, ())
-    if before is None or job != before:
-        turn.do(fx.ShowStatus(number=job.issue_number, body=status_body(job, turn.facts)))
+    status = fx.ShowStatus(number=job.issue_number, body=status_body(job, turn.facts))
+    if before is None:  # the first thing people read below the request
+        turn.effects.insert(1, status)
+    elif job != before:
+        turn.do(status)
     if before is None or job.status is not before.status:
         turn.do(fx.SetState(key=f"state:{job.moves}", number=job.issue_number, label=f"skill:{_label(job)}"))
     return Decision(job, tuple(turn.effects))

@@ -10,7 +10,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.job import ENDED, TRANSITIONS, WAITING, Job, JobStatus
-from bot.jobs.machine import decide, settle
+from bot.jobs.machine import decide, queue_after, settle, status_body
 from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
 from pipeline.models import Change
@@ -341,6 +341,16 @@ def test_publishing_leads_to_review_with_a_check_and_one_comment() -> None:
     assert kinds(decision) == ["check", "say", "show_status", "set_state"]
 
 
+def test_the_last_status_written_is_the_newest() -> None:
+    job, made = apply(
+        make.job(), make.ended(make.completed()), make.facts(), fx.Published(pull_number=13, head_sha="a" * 40, url="")
+    )
+    assert job is not None
+    shown = [effect for effect in made if isinstance(effect, fx.ShowStatus)]
+    assert [status.body for status in shown] == [status_body(job, make.facts())]
+    assert [effect.label for effect in made if isinstance(effect, fx.SetState)] == ["skill:in-review"]
+
+
 def test_a_refused_publication_is_explained_and_can_be_retried() -> None:
     job = decide(make.job(), make.ended(make.completed()), make.facts())
     assert job.job is not None
@@ -515,7 +525,7 @@ def apply(
         outcome = result if isinstance(effect, fx.Publish) else fx.Done(remote_id=500)
         after = settle(current, effect, outcome, facts)
         current = after.job
-        queue = [*after.effects, *queue]
+        queue = queue_after(after.effects, queue)
     return current, made
 
 
