@@ -1,0 +1,74 @@
+"""`skill-fleet demo`: one request from issue to merged skill. Exit 0 as told, 1 when anything deviates, 2 no start."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+from rich.text import Text
+
+from bot.demo.narrator import Narrator
+from bot.demo.people import DeviationError, People
+from bot.demo.processes import DidNotStartError, Running, started
+from bot.demo.story import Story
+
+_PATIENCE, _PATIENCE_WITH_MODEL = 60.0, 900.0
+_WIDTH_WHEN_PIPED = 110
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", action="store_true", help="leave sandbox and bot running afterwards, until Ctrl-C")
+    parser.add_argument("--directory", type=Path, help="where state and logs go (default: a temporary one)")
+
+
+def run(args: argparse.Namespace) -> int:
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED)
+    directory: Path = args.directory or Path(tempfile.mkdtemp(prefix="skill-fleet-demo-"))
+    model = os.environ.get("SKILL_FLEET_MODEL", "")
+    drafter = f"the model {model}" if model else "the outline drafter (no language model: SKILL_FLEET_MODEL is not set)"
+    console.print(Text(f"Skill Fleet demo, drafted by {drafter}. State and logs: {directory}", style="dim"))
+    try:
+        with started(directory.resolve()) as running:
+            line = asyncio.run(_play(running, console, with_model=bool(model)))
+            console.print(Text(f"promoted {line}", style="bold green"), soft_wrap=True)
+            if args.keep:
+                _wait(running, console)
+    except DidNotStartError as error:
+        console.print(Text(str(error), style="bold red"), soft_wrap=True)
+        return 2
+    except DeviationError as error:
+        console.print(Text(f"The demo deviated: {error}. Logs: {directory}", style="bold red"), soft_wrap=True)
+        return 1
+    if args.directory is None:
+        shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+async def _play(running: Running, console: Console, *, with_model: bool) -> str:
+    began = time.monotonic()
+    async with aiohttp.ClientSession() as session:
+        people = People(session, running.sandbox_url, running.repository, running.tokens)
+        patience = _PATIENCE_WITH_MODEL if with_model else _PATIENCE
+        line = await Story(people, Narrator(console, with_model=with_model), patience).play()
+    console.print(Text(f"The whole road took {time.monotonic() - began:.1f} s.", style="dim"))
+    return f"{running.repository}{line}"
+
+
+def _wait(running: Running, console: Console) -> None:
+    """Both processes stay until the person has seen enough."""
+    console.print(
+        f"\nSandbox  {running.sandbox_url}\nBot      {running.bot_url}\nState    {running.directory}\n"
+        "Both keep running. Stop with Ctrl-C.",
+        soft_wrap=True,
+    )
+    try:
+        while True:
+            time.sleep(3_600)
+    except KeyboardInterrupt:
+        console.print("Stopping.")
