@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports build lock bench chaos clean
+.PHONY: help demo test check lint types imports build docs lock bench chaos clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ imports: $(VENV)/.dev
 
 build: $(VENV)/.dev ## Build the wheel and start its entry point outside the checkout
 	sh .ci/build $(BIN)
+
+docs: $(VENV)/.runtime ## Make the tables of the documentation anew
+	$(BIN)/python -m bot.docs
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 	$(BIN)/python -m tests.bench

@@ -20,15 +20,19 @@ class RepoConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    label: str = Field("skill-request", min_length=1, max_length=50)
-    pipeline: PipelineOptions = PipelineOptions()
+    label: str = Field("skill-request", min_length=1, max_length=50, description="marks an issue as a request")
+    pipeline: PipelineOptions = Field(PipelineOptions(), description="how requests are worked on")
     auto_start: tuple[str, ...] = Field((), description="logins whose own requests start without a maintainer")
     requester_may_approve: bool = Field(True, description="may the requester alone approve, given write access?")
-    reviewers: tuple[str, ...] = ()
-    remind_after_days: int = Field(3, ge=1, le=90)
-    expire_after_days: int = Field(14, ge=1, le=365)
-    validation_profile: Profile = Profile.DEFAULT
-    notifications: str = Field("all", pattern="^(all|outcomes|none)$")
+    reviewers: tuple[str, ...] = Field((), description="logins asked to review each pull request")
+    remind_after_days: int = Field(3, ge=1, le=90, description="days without an answer until the bot reminds, once")
+    expire_after_days: int = Field(
+        14, ge=1, le=365, description="days without an answer until a request expires; any later answer resumes it"
+    )
+    validation_profile: Profile = Field(Profile.DEFAULT, description="for whom skills are validated")
+    notifications: str = Field(
+        "all", pattern="^(all|outcomes|none)$", description="which comments notify people: all, outcomes or none"
+    )
 
 
 class InvalidConfigError(ValueError):

@@ -52,11 +52,14 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///skill-fleet.db", description="sqlite:///FILE (one process) or postgresql://... (several processes)"
     )
+    database_url_file: Path | None = Field(None, description="file that holds the database URL")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     api_token: SecretStr = Field(
         SecretStr(""), description="bearer token of /api/jobs; without one the API answers 404 to everybody"
     )
+
+    api_token_file: Path | None = Field(None, description="file that holds the API's bearer token")
 
     model: str = Field("", description="PROVIDER/NAME, e.g. openai/gpt-5-mini; empty: outline without a language model")
     model_api_base: str = Field("", description="base URL of an OpenAI-compatible server")
@@ -107,7 +110,8 @@ class Settings(BaseSettings):
         """Read the `..._FILE` variables: the way secrets are mounted by Docker and Kubernetes."""
         read = {
             name.removesuffix("_file"): _read(Path(str(path)), name)
-            for name in ("github_private_key_file", "model_api_key_file", "webhook_secret_file")
+            for name in cls.model_fields
+            if name.endswith("_file")
             if (path := values.get(name))
         }
         return {**values, **read}

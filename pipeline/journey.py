@@ -30,11 +30,11 @@ JourneyStatus = Literal["running", "pending_user_input", "pending_hitl", "comple
 class PipelineOptions(Value):
     """What a repository may decide about its own journeys."""
 
-    confirm_plan: bool = False
+    confirm_plan: bool = Field(False, description="put the plan up for confirmation before anything is written")
     review_validation: bool = Field(False, description="stop at `validate` even when validation passed")
-    quality_target: float = Field(0.75, ge=0, le=1)
-    max_question_rounds: int = Field(2, ge=0, le=5)
-    max_questions: int = Field(5, ge=1, le=5)
+    quality_target: float = Field(0.75, ge=0, le=1, description="what a draft is refined to, from 0 to 1")
+    max_question_rounds: int = Field(2, ge=0, le=5, description="how often questions may be asked; 0 asks nothing")
+    max_questions: int = Field(5, ge=1, le=5, description="questions in one round")
     max_refinements: int = Field(3, ge=0, le=10, description="attempts to reach the quality target per draft")
     max_validation_rounds: int = Field(3, ge=0, le=10, description="returns from validation to generation")
     model_review: bool = Field(True, description="ask the model for advice on compliance and quality")
