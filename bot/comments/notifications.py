@@ -1,0 +1,42 @@
+"""Which comments a repository wants (`notifications` in `.github/skill-fleet.yml`). Pure.
+
+Whatever the level, the status comment is kept up to date, questions are asked (a request could not go on without
+them) and commands are answered. Editing a comment and reacting notify nobody.
+"""
+
+from enum import StrEnum
+
+from bot.comments.words import mention, person
+
+
+class Level(StrEnum):
+    """`all`: everything. `outcomes`: no reminders and remarks. `none`: like `outcomes`, and nobody is mentioned."""
+
+    ALL = "all"
+    OUTCOMES = "outcomes"
+    NONE = "none"
+
+
+class Occasion(StrEnum):
+    """Why a comment would be written."""
+
+    QUESTION = "question"
+    """A person has to act, or the request stands still: questions, previews, a pull request to review."""
+    REPLY = "reply"
+    """Somebody told the bot something and gets an answer: help, status, not permitted, not understood."""
+    OUTCOME = "outcome"
+    """It is over, or stopped: promoted, rejected, failed, expired."""
+    REMARK = "remark"
+    """Good to know: reminders, a deleted answer, a request that was edited."""
+
+
+def wanted(occasion: Occasion, level: Level) -> bool:
+    """Is the comment written at all?"""
+    return level is Level.ALL or occasion is not Occasion.REMARK
+
+
+def addressed(text: str, login: str, level: Level) -> str:
+    """`text`, in which `login` is named instead of mentioned when the repository wants nobody notified."""
+    if level is not Level.NONE or not text.startswith(mention(login)):
+        return text
+    return person(login) + text[len(mention(login)) :]
