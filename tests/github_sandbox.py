@@ -55,9 +55,9 @@ class Client:
         self._session, self._base, self.token = session, base, token
 
     async def request(
-        self, method: str, path: str, json: Json = None, headers: Mapping[str, str] | None = None, **query: str | int
+        self, method: str, path: str, json: Json = None, /, headers: Mapping[str, str] | None = None, **query: str | int
     ) -> Answer:
-        """`path` is an absolute path, or one within the repository when it does not start with a known root."""
+        """One request; redirects are not followed."""
         sent = {"User-Agent": USER_AGENT, "Accept": "application/vnd.github+json", **(headers or {})}
         if self.token:
             sent["Authorization"] = f"Bearer {self.token}"
@@ -66,10 +66,14 @@ class Client:
             method, self._base + path, json=json, headers=sent, params=params, allow_redirects=False
         ) as response:
             raw = await response.read()
-            data = await response.json() if raw and "json" in response.content_type else raw.decode(errors="replace")
-            return Answer(response.status, dict(response.headers), data or None)
+            data = (
+                await response.json()
+                if raw and response.content_type == "application/json"
+                else raw.decode(errors="replace")
+            )
+            return Answer(response.status, dict(response.headers), data if raw else None)
 
-    async def get(self, path: str, **query: str | int) -> Json:
+    async def get(self, path: str, /, **query: str | int) -> Json:
         return (await self.request("GET", path, **query)).ok()
 
     async def post(self, path: str, body: Json = None) -> Json:
@@ -84,7 +88,7 @@ class Client:
     async def delete(self, path: str, body: Json = None) -> Json:
         return (await self.request("DELETE", path, body)).ok()
 
-    async def all(self, path: str, **query: str | int) -> list[Json]:
+    async def all(self, path: str, /, **query: str | int) -> list[Json]:
         """Every page of a list."""
         found: list[Json] = []
         for page in range(1, 1000):

@@ -11,14 +11,24 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypeVar, cast
 
 import git
+from git.refs.symbolic import SymbolicReference
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-NULL_SHA = "0" * 40
+from bot.sandbox.git_objects import (
+    NULL_SHA,
+    CommitData,
+    Identity,
+    TreeChange,
+    TreeEntry,
+    decode_tree,
+    edit_tree,
+    encode_commit,
+    write_object,
+)
+
 _SHA = re.compile(r"[0-9a-f]{40}")
 _ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
 
@@ -46,55 +56,6 @@ exit 0
 
 class GitError(Exception):
     """git refused a command the sandbox expected to succeed; the text is git's."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    name: str
-    email: str
-    when: datetime
-
-    def encode(self) -> str:
-        zone = self.when.strftime("%z") or "+0000"
-        name, email = (re.sub(r"[<>\n\0]", "", part) for part in (self.name, self.email))
-        return f"{name} <{email}> {int(self.when.timestamp())} {zone}"
-
-    @classmethod
-    def decode(cls, text: str) -> "Identity":
-        match = re.fullmatch(r"(.*?) ?<(.*?)> (\d+) ([+-])(\d\d)(\d\d)", text)
-        if match is None:
-            return cls(text, "", datetime.fromtimestamp(0, UTC))
-        name, email, stamp, sign, hours, minutes = match.groups()
-        shift = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-        return cls(name, email, datetime.fromtimestamp(int(stamp), timezone(shift)))
-
-
-@dataclass(frozen=True)
-class CommitData:
-    sha: str
-    tree: str
-    parents: tuple[str, ...]
-    message: str
-    author: Identity
-    committer: Identity
-
-
-@dataclass(frozen=True)
-class TreeEntry:
-    mode: str
-    kind: str
-    sha: str
-    size: int | None
-    path: str
-
-
-@dataclass(frozen=True)
-class TreeChange:
-    """Put an object at a path, or remove the path when `sha` is None."""
-
-    path: str
-    sha: str | None
-    mode: str = "100644"
 
 
 @dataclass(frozen=True)
@@ -185,28 +146,28 @@ class GitStore:
     def read(self, sha: str) -> bytes:
         return bytes(self._repo.git.get_object_data(sha)[3])
 
-    def write_blob(self, data: bytes) -> str:
-        return self._run("hash-object", "-w", "--stdin", data=data).strip()
+    def _write(self, kind: str, data: bytes) -> str:
+        return write_object(self.path / "objects", kind, data)
 
-    def write_blobs(self, contents: Sequence[bytes]) -> list[str]:
-        """Several blobs with one run of git."""
-        with tempfile.TemporaryDirectory(prefix="blobs-") as folder:
-            for number, data in enumerate(contents):
-                Path(folder, str(number)).write_bytes(data)
-            paths = "".join(f"{folder}/{number}\n" for number in range(len(contents)))
-            return self._run("hash-object", "-w", "--no-filters", "--stdin-paths", data=paths.encode()).split()
+    def write_blob(self, data: bytes) -> str:
+        return self._write("blob", data)
 
     def at(self, commit: str, path: str) -> TreeEntry | None:
-        """What is at a path of a commit; the root is the empty path."""
-        if not path:
-            header = self._header(f"{commit}^{{tree}}")
-            return TreeEntry("040000", "tree", header[0], None, "") if header else None
-        if "\n" in path or "\0" in path:
+        """What is at a path of a commit or tree; the root is the empty path."""
+        header = self._header(f"{commit}^{{tree}}")
+        if header is None:
             return None
-        entries = self._parse_tree(
-            self._try("ls-tree", "-z", "-l", "--full-tree", commit, "--", path.rstrip("/")).stdout
-        )
-        return next((entry for entry in entries if entry.path == path.rstrip("/")), None)
+        mode, sha = "040000", header[0]
+        for name in path.strip("/").split("/") if path.strip("/") else ():
+            found = decode_tree(self.read(sha)).get(name) if mode == "040000" else None
+            if found is None:
+                return None
+            mode, sha = found
+        if mode == "160000":
+            return TreeEntry(mode, "commit", sha, None, path)
+        header = self._header(sha)
+        assert header is not None
+        return TreeEntry(mode, header[1], sha, header[2] if header[1] == "blob" else None, path.strip("/"))
 
     def tree(self, sha: str, recursive: bool) -> list[TreeEntry]:
         flags = ["-r", "-t"] if recursive else []
@@ -223,48 +184,16 @@ class GitStore:
         return entries
 
     def write_tree(self, base: str | None, changes: Sequence[TreeChange]) -> str:
-        """A new tree: `base` with `changes` applied in order. Raises GitError for impossible paths."""
-        with tempfile.TemporaryDirectory(prefix="index-") as folder:
-            env = {"GIT_INDEX_FILE": f"{folder}/index"}
-            if base:
-                self._run("read-tree", base, env=env)
-            lines: list[bytes] = []
-
-            def flush() -> None:
-                if lines:
-                    self._run("update-index", "--add", "--replace", "-z", "--index-info", data=b"".join(lines), env=env)
-                    lines.clear()
-
-            for change in changes:
-                if change.sha is None:
-                    lines.append(f"0 {NULL_SHA}\t{change.path}\0".encode())
-                elif change.mode == "040000":
-                    flush()
-                    self._run("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", change.path, env=env)
-                    self._run("read-tree", f"--prefix={change.path}/", change.sha, env=env)
-                else:
-                    lines.append(f"{change.mode} {change.sha}\t{change.path}\0".encode())
-            flush()
-            return self._run("write-tree", env=env).strip()
+        """A new tree: `base` with `changes` applied in order."""
+        return edit_tree(base, changes, self.read, lambda data: self._write("tree", data))
 
     def write_commit(
         self, tree: str, parents: Sequence[str], message: str, author: Identity, committer: Identity
     ) -> str:
-        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        lines += [f"author {author.encode()}", f"committer {committer.encode()}", "", message]
-        return self._run("hash-object", "-t", "commit", "-w", "--stdin", data="\n".join(lines).encode()).strip()
+        return self._write("commit", encode_commit(tree, parents, message, author, committer))
 
     def commit(self, sha: str) -> CommitData:
-        return self._remember("commit", (sha,), lambda: self._commit(sha))
-
-    def _commit(self, sha: str) -> CommitData:
-        head, _, message = self.read(sha).decode("utf-8", "replace").partition("\n\n")
-        fields: dict[str, list[str]] = {}
-        for line in head.split("\n"):
-            key, _, value = line.partition(" ")
-            fields.setdefault(key, []).append(value)
-        author, committer = (Identity.decode(fields[key][0]) for key in ("author", "committer"))
-        return CommitData(sha, fields["tree"][0], tuple(fields.get("parent", ())), message, author, committer)
+        return self._remember("commit", (sha,), lambda: CommitData.decode(sha, self.read(sha)))
 
     # --- refs --------------------------------------------------------------------------------------------------------
 
@@ -273,8 +202,12 @@ class GitStore:
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     def ref(self, name: str) -> str | None:
-        done = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", name)
-        return done.stdout.decode().strip() or None if name.startswith("refs/") else None
+        if not name.startswith("refs/"):
+            return None
+        try:
+            return SymbolicReference.dereference_recursive(self._repo, name)
+        except (ValueError, OSError):
+            return None
 
     def branch(self, name: str) -> str | None:
         return self.ref(f"refs/heads/{name}")

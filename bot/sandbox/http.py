@@ -63,6 +63,7 @@ class Exchange:
     has_body: bool
     status: int = 0
     answer: object | None = None
+    media: str = "application/json"
     fault: str | None = None
 
     @property
@@ -174,7 +175,7 @@ class Api:
             body = reply.text.encode() if isinstance(reply.text, str) else reply.text
         else:
             body = b"" if reply.data is None else json.dumps(reply.data, ensure_ascii=False).encode()
-        exchange.status, exchange.answer = reply.status, reply.data
+        exchange.status, exchange.answer, exchange.media = reply.status, reply.data, reply.content_type
         if request.method == "GET" and reply.status == 200:
             token = request.headers.get("Authorization", "")
             tag = f'W/"{hashlib.sha256(token.encode() + b" " + body).hexdigest()}"'

@@ -138,6 +138,7 @@ class TimelineEvent:
     label: Label | None = None
     commit_id: str | None = None
     via_app: App | None = None
+    source: "Issue | None" = None  # the thread that referred to this one
 
 
 @dataclass(eq=False, kw_only=True)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from bot.sandbox.git_store import Identity, TreeChange
+from bot.sandbox.git_objects import Identity, TreeChange
 from bot.sandbox.model import Account, AccountKind, App, Installation, Repository, Role
 from bot.sandbox.ops import installations as ops
 from bot.sandbox.ops.issues import create_label
+from bot.sandbox.ops.refs import attribute
 from bot.sandbox.world import World
 
 BUILT_IN = Path(__file__).parent / "seed"
@@ -109,10 +110,10 @@ def fill(world: World, repo: Repository, files: Mapping[str, str | bytes], by: A
         return
     now = world.clock.now()
     who = Identity(by.name, by.email, now)
-    blobs = repo.git.write_blobs([text.encode() if isinstance(text, str) else text for text in files.values()])
-    changes = [TreeChange(path, sha) for path, sha in zip(files, blobs, strict=True)]
+    contents = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
+    changes = [TreeChange(path, repo.git.write_blob(data)) for path, data in contents.items()]
     sha = repo.git.write_commit(repo.git.write_tree(None, changes), [], "Start the repository\n", who, who)
     name = f"refs/heads/{repo.default_branch}"
     repo.git.update_ref(name, sha)
     repo.known_refs[name] = sha
-    repo.committers[sha] = (by, by)
+    attribute(world, repo, sha)

@@ -22,7 +22,7 @@ from bot.sandbox.model import (
 )
 from bot.sandbox.principals import Tokens
 from bot.sandbox.urls import Urls
-from bot.sandbox.values import Clock, Ids
+from bot.sandbox.values import Clock, Ids, iso
 
 
 @dataclass
@@ -33,6 +33,16 @@ class Limits:
     writes_per_minute: int | None = None
     secondary_status: int = 403
     retry_after: int = 60
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Somebody was notified: a login or `org/team` was mentioned in a thread."""
+
+    whom: str
+    by: str
+    repository: str
+    number: int
 
 
 @dataclass
@@ -49,6 +59,7 @@ class World:
     installations: dict[int, Installation] = field(default_factory=dict)
     manifests: dict[str, dict[str, object]] = field(default_factory=dict)  # one-time codes of the App manifest flow
     feed: Feed = field(default_factory=Feed)
+    notices: list[Notice] = field(default_factory=list)
     mergeability_takes_a_look: bool = True
 
     def __post_init__(self) -> None:
@@ -59,6 +70,9 @@ class World:
 
     def account(self, login: str) -> Account | None:
         return self.accounts.get(login.lower())
+
+    def account_by_email(self, email: str) -> Account | None:
+        return next((each for each in self.accounts.values() if each.email.lower() == email.lower()), None)
 
     def repository(self, owner: str, name: str) -> Repository | None:
         wanted = f"{owner}/{name}".lower()
@@ -113,6 +127,10 @@ class World:
         return next((suite for suite in repo.suites if suite.id == suite_id), None)
 
     # --- making ------------------------------------------------------------------------------------------------------
+
+    def note(self, event: str, action: str, repo: Repository, number: int | None, by: Account) -> None:
+        """Tell the feed of a change that GitHub has no webhook for."""
+        self.feed.publish(event, action, repo.full_name, number, by.login, iso(self.clock.now()))
 
     def add_account(self, login: str, kind: AccountKind = AccountKind.USER, name: str = "") -> Account:
         account = Account(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from bot.sandbox.events import emit
 from bot.sandbox.model import Account, App, Comment, Edit, Issue, Label, Repository, TimelineEvent
+from bot.sandbox.reading import read
 from bot.sandbox.render import accounts
 from bot.sandbox.render import issues as render
 from bot.sandbox.render import pulls as render_pulls
 from bot.sandbox.render.repositories import repository
 from bot.sandbox.values import JsonObject
-from bot.sandbox.world import World
+from bot.sandbox.world import Notice, World
 
 DEFAULT_COLOR = "ededed"
 
@@ -32,15 +33,39 @@ def announce(
 
 
 def record(
-    world: World, issue: Issue, event: str, actor: Account, label: Label | None = None, commit_id: str | None = None
+    world: World,
+    issue: Issue,
+    event: str,
+    actor: Account,
+    label: Label | None = None,
+    commit_id: str | None = None,
+    source: Issue | None = None,
 ) -> None:
     """Add to the issue's event list."""
     now = world.clock.now()
     entry = TimelineEvent(
-        id=world.ids.next("event"), event=event, actor=actor, created_at=now, label=label, commit_id=commit_id
+        id=world.ids.next("event"),
+        event=event,
+        actor=actor,
+        created_at=now,
+        label=label,
+        commit_id=commit_id,
+        source=source,
     )
     issue.timeline.append(entry)
     issue.updated_at = now
+
+
+def take_notice(world: World, repo: Repository, issue: Issue, text: str, by: Account, before: str = "") -> None:
+    """Notify those whom a new text mentions and leave a trace in the threads it refers to."""
+    found, known = read(text, repo), read(before, repo)
+    for whom in found.mentions:
+        if whom not in known.mentions:
+            world.notices.append(Notice(whom, by.login, repo.full_name, issue.number))
+    for number in found.references:
+        target = repo.issues.get(number)
+        if target and target is not issue and number not in known.references:
+            record(world, target, "cross-referenced", by, source=issue)
 
 
 def new_issue(
@@ -60,6 +85,7 @@ def new_issue(
     )
     repo.next_number += 1
     repo.issues[issue.number] = issue
+    take_notice(world, repo, issue, f"{title}\n\n{body or ''}", user)
     return issue
 
 
@@ -102,6 +128,7 @@ def edit_text(world: World, repo: Repository, issue: Issue, title: str | None, b
         record(world, issue, "renamed", by)
     if body is not None and body != (issue.body or ""):
         changes["body"] = {"from": issue.body or ""}
+        take_notice(world, repo, issue, body, by, issue.body or "")
         issue.edits.append(Edit(world.clock.now(), by, issue.body or ""))
         issue.body = body
     if changes:
@@ -236,6 +263,7 @@ def add_comment(
     )
     issue.comments.append(comment)
     issue.updated_at = now
+    take_notice(world, repo, issue, body, user)
     _comment_event(world, repo, issue, comment, "created", user, {})
     return comment
 
@@ -247,6 +275,7 @@ def edit_comment(world: World, repo: Repository, issue: Issue, comment: Comment,
         return
     comment.edits.append(Edit(comment.updated_at, by, before))
     comment.body = body
+    take_notice(world, repo, issue, body, by, before)
     _comment_event(world, repo, issue, comment, "edited", by, {"changes": {"body": {"from": before}}})
 
 

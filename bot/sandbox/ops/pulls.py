@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.sandbox.errors import ApiError, invalid
-from bot.sandbox.git_store import Identity
+from bot.sandbox.git_objects import Identity
 from bot.sandbox.model import Account, App, Pull, Repository
 from bot.sandbox.ops import issues, refs
 from bot.sandbox.world import World
@@ -129,12 +129,30 @@ def merge(
         text = f"{head_title}\n\n{message if message is not None else pull.issue.title}"
         commit = repo.git.write_commit(tree, [base, pull.head_sha], text, author, committer)
     repo.verified_commits.add(commit)
-    repo.committers[commit] = (by, None)
     name = f"refs/heads/{pull.base_ref}"
     repo.git.update_ref(name, commit, base)
     refs.finish_merge(world, repo, pull, commit, by)
     refs.moved(world, repo, name, commit, by)
     return commit
+
+
+def update_branch(world: World, repo: Repository, pull: Pull, by: Account, expected: str | None) -> None:
+    """Merge the base into the head, as the button *Update branch* does. Raises ApiError 422."""
+    if expected is not None and expected != pull.head_sha:
+        raise ApiError(422, "expected head sha didn't match current head ref.")
+    base = repo.git.branch(pull.base_ref) or pull.base_sha
+    if repo.git.is_ancestor(base, pull.head_sha):
+        raise ApiError(422, "There are no new commits on the base branch.")
+    tree = repo.git.merge_tree(pull.head_sha, base)
+    if tree is None:
+        raise ApiError(422, "merge conflict between base and head")
+    now = world.clock.now()
+    author, committer = Identity(by.name, by.email, now), Identity("GitHub", "noreply@github.com", now)
+    text = f"Merge branch '{pull.base_ref}' into {pull.head_ref}"
+    commit = repo.git.write_commit(tree, [pull.head_sha, base], text, author, committer)
+    name = f"refs/heads/{pull.head_ref}"
+    repo.git.update_ref(name, commit, pull.head_sha)
+    refs.moved(world, repo, name, commit, by)
 
 
 def reopen(world: World, repo: Repository, pull: Pull, by: Account) -> None:

@@ -2,9 +2,10 @@
 
 from bot.sandbox.errors import ApiError
 from bot.sandbox.events import emit
-from bot.sandbox.git_store import EMPTY_TREE, NULL_SHA
+from bot.sandbox.git_objects import EMPTY_TREE, NULL_SHA
 from bot.sandbox.model import Account, App, Issue, Pull, Repository
-from bot.sandbox.ops import checks, issues, keywords
+from bot.sandbox.ops import checks, issues
+from bot.sandbox.reading import closed_by_commit, read
 from bot.sandbox.render import accounts
 from bot.sandbox.render import pulls as render_pulls
 from bot.sandbox.render.repositories import repository
@@ -27,7 +28,7 @@ def moved(world: World, repo: Repository, name: str, new: str | None, by: Accoun
     repo.pushed_at = repo.updated_at = world.clock.now()
     if new is not None:
         for sha in new_commits(repo, old, new):
-            repo.committers.setdefault(sha, (by, by))
+            attribute(world, repo, sha)
     kind, short = (
         ("branch", name.removeprefix(_HEADS)) if name.startswith(_HEADS) else ("tag", name[len("refs/tags/") :])
     )
@@ -46,6 +47,12 @@ def moved(world: World, repo: Repository, name: str, new: str | None, by: Accoun
     _push_event(world, repo, name, old, new, by)
     if kind == "branch":
         _branch_moved(world, repo, short, old, new, by)
+
+
+def attribute(world: World, repo: Repository, sha: str) -> None:
+    """Say whose accounts a commit belongs to; GitHub knows them by e-mail address alone."""
+    data = repo.git.commit(sha)
+    repo.committers[sha] = (world.account_by_email(data.author.email), world.account_by_email(data.committer.email))
 
 
 def new_commits(repo: Repository, old: str | None, new: str) -> list[str]:
@@ -157,7 +164,7 @@ def finish_merge(world: World, repo: Repository, pull: Pull, commit_id: str, by:
     issues.record(world, pull.issue, "merged", by, commit_id=commit_id)
     issues.set_state(world, repo, pull.issue, "closed", by)
     if pull.base_ref == repo.default_branch:
-        for number in keywords.closed_by_description(pull.issue.body or "", repo):
+        for number in read(pull.issue.body or "", repo).closes:
             _close(world, repo, number, by, commit_id)
 
 
@@ -165,7 +172,7 @@ def _close_by_commits(world: World, repo: Repository, old: str | None, new: str,
     if old is None:
         return
     for sha in reversed(repo.git.log(new, exclude=old)):
-        for number in keywords.closed_by_commit(repo.git.commit(sha).message, repo):
+        for number in closed_by_commit(repo.git.commit(sha).message, repo):
             _close(world, repo, number, by, sha)
 
 

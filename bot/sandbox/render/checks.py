@@ -1,6 +1,6 @@
 """Check runs, suites and annotations as JSON, for the API and for webhooks."""
 
-from bot.sandbox.git_store import CommitData
+from bot.sandbox.git_objects import CommitData
 from bot.sandbox.model import Annotation, CheckRun, CheckSuite, Pull, Repository
 from bot.sandbox.render import accounts
 from bot.sandbox.render.repositories import repository

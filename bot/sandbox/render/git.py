@@ -3,7 +3,8 @@
 import base64
 from urllib.parse import quote
 
-from bot.sandbox.git_store import CommitData, FileDiff, Identity, TreeEntry
+from bot.sandbox.git_objects import CommitData, Identity, TreeEntry
+from bot.sandbox.git_store import FileDiff
 from bot.sandbox.model import Repository
 from bot.sandbox.render import accounts
 from bot.sandbox.urls import Urls

@@ -167,6 +167,8 @@ def update_run(call: Call) -> Reply:
     run.actions = actions if actions is not None else run.actions
     if run.status == "completed" and was != "completed":
         ops.run_event(call.world, repo, run, "completed", call.actor)
+    else:
+        call.world.note("check_run", "updated", repo, None, call.actor)
     ops.conclude_suite(call.world, repo, run.suite, call.actor)
     return Reply(200, render.run(call.world.urls, repo, run))
 

@@ -90,28 +90,31 @@ def delete_comment(call: Call) -> Reply:
 # --- reactions -------------------------------------------------------------------------------------------------------
 
 
-def _on(call: Call, level: str) -> list[Reaction]:
-    """The reactions of whatever the path addresses: a review comment, a comment, or a thread."""
+def _on(call: Call, level: str) -> tuple[Repository, int, list[Reaction]]:
+    """The reactions of whatever the path addresses (a review comment, a comment, a thread) and where that is."""
     repo = call.repo(*(ANY_WRITE if level == "write" else ANY_READ))
     if "issue_number" in call.params:
-        return call.thread(repo, level).reactions
+        issue = call.thread(repo, level)
+        return repo, issue.number, issue.reactions
     if "/pulls/comments/" in call.path:
         found = call.world.find_review_comment(repo, call.number("comment_id"))
         if found is None:
             raise not_found()
-        return found[1].reactions
-    return _find(call, repo)[1].reactions
+        return repo, found[0].number, found[1].reactions
+    issue, comment = _find(call, repo)
+    return repo, issue.number, comment.reactions
 
 
 def list_reactions(call: Call) -> Reply:
     content = call.query.get("content")
-    found = [reaction for reaction in _on(call, "read") if content in ("", reaction.content)]
-    return listing(call, found, lambda reaction: render.reaction(call.world.urls, reaction))
+    repo, _, reactions = _on(call, "read")
+    found = [reaction for reaction in reactions if content in ("", reaction.content)]
+    return listing(call, found, lambda reaction: render.reaction(call.world.urls, reaction), repo)
 
 
 def create_reaction(call: Call) -> Reply:
     """Reacting twice with the same content gives the reaction there is, with 200 instead of 201."""
-    reactions = _on(call, "write")
+    repo, number, reactions = _on(call, "write")
     content = call.body.need_text("content")
     if content not in render.CONTENTS:
         raise invalid("Reaction", "content", "invalid")
@@ -121,17 +124,19 @@ def create_reaction(call: Call) -> Reply:
     world = call.world
     made = Reaction(id=world.ids.next("reaction"), user=call.actor, content=content, created_at=world.clock.now())
     reactions.append(made)
+    world.note("reaction", "created", repo, number, call.actor)
     return Reply(201, render.reaction(world.urls, made))
 
 
 def delete_reaction(call: Call) -> Reply:
-    reactions = _on(call, "write")
+    repo, number, reactions = _on(call, "write")
     made = next((reaction for reaction in reactions if reaction.id == call.number("reaction_id")), None)
     if made is None:
         raise not_found()
     if made.user is not call.actor:
         raise must_be_admin()
     reactions.remove(made)
+    call.world.note("reaction", "deleted", repo, number, call.actor)
     return Reply(204)
 
 

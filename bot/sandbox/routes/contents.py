@@ -2,7 +2,8 @@
 
 from bot.sandbox.calls import Call, Route
 from bot.sandbox.errors import ApiError, malformed, not_found, unprocessable
-from bot.sandbox.git_store import EMPTY_TREE, GitError, Identity, TreeChange, TreeEntry
+from bot.sandbox.git_objects import EMPTY_TREE, Identity, TreeChange, TreeEntry
+from bot.sandbox.git_store import GitError
 from bot.sandbox.model import Repository
 from bot.sandbox.ops import refs as ops
 from bot.sandbox.render import git as render
@@ -89,7 +90,6 @@ def _commit(
     ops.check_workflows(repo, tip, sha, call.via_app, app_permissions(call))
     if given is None:
         repo.verified_commits.add(sha)
-    repo.committers[sha] = (call.actor, None)
     name = f"refs/heads/{branch}"
     repo.git.update_ref(name, sha, tip or "0" * 40)
     ops.moved(call.world, repo, name, sha, call.actor)

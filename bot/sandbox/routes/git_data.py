@@ -6,7 +6,8 @@ import re
 
 from bot.sandbox.calls import Call, Refusal, Route
 from bot.sandbox.errors import ApiError, malformed, not_found, unprocessable
-from bot.sandbox.git_store import GitError, Identity, TreeChange
+from bot.sandbox.git_objects import Identity, TreeChange
+from bot.sandbox.git_store import GitError
 from bot.sandbox.model import Repository, Role
 from bot.sandbox.ops import refs as ops
 from bot.sandbox.principals import InstallationCaller
@@ -241,7 +242,7 @@ def create_commit(call: Call) -> Reply:
     sha = repo.git.write_commit(tree, parents, message, author, committer)
     if call.via_app and given_author is None and given_committer is None:
         repo.verified_commits.add(sha)  # GitHub signs what an App commits in its own name
-    repo.committers[sha] = (call.actor, call.actor)
+    ops.attribute(call.world, repo, sha)
     shown = render.git_commit(call.world.urls, repo, repo.git.commit(sha))
     return Reply(201, shown, {"Location": str(shown["url"])})
 

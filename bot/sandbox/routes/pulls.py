@@ -114,6 +114,14 @@ def merge(call: Call) -> Reply:
     return Reply(200, {"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
 
 
+def update_branch(call: Call) -> Reply:
+    repo = call.repo(WRITE, role=Role.WRITE)
+    pull = call.pull(repo)
+    ops.update_branch(call.world, repo, pull, call.actor, call.body.text("expected_head_sha"))
+    shown = call.world.urls.pull(repo, pull.number)
+    return Reply(202, {"message": "Updating pull request branch.", "url": shown})
+
+
 def list_reviewers(call: Call) -> Reply:
     repo = call.repo(READ)
     users = [accounts.user(call.world.urls, each) for each in call.pull(repo).requested_reviewers]
@@ -150,6 +158,7 @@ ROUTES = [
     Route("GET", _PULL + "/commits", list_commits),
     Route("GET", _PULL + "/merge", is_merged),
     Route("PUT", _PULL + "/merge", merge),
+    Route("PUT", _PULL + "/update-branch", update_branch),
     Route("GET", _PULL + "/requested_reviewers", list_reviewers),
     Route("POST", _PULL + "/requested_reviewers", request_reviewers),
     Route("DELETE", _PULL + "/requested_reviewers", remove_reviewers),

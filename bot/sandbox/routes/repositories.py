@@ -180,7 +180,7 @@ def search_issues(call: Call) -> Reply:
     def shown(pair: tuple[Repository, Issue]) -> JsonObject:
         return {**render_issues.issue(call.world.urls, *pair), "score": 1.0}
 
-    return counted(call, "items", found, shown, extra={"incomplete_results": False})
+    return counted(call, "items", found, shown, extra={"incomplete_results": False, "search_type": "lexical"})
 
 
 def _reachable(call: Call, repo: Repository) -> bool:
@@ -219,6 +219,7 @@ def graphql(call: Call) -> Reply:
                     return _graphql_error("INVALID", f"Argument 'classifier' has an invalid value ({classifier})")
                 else:
                     comment.minimized = classifier.lower().replace("_", "-")
+                call.world.note("issue_comment", "minimized", repo, issue.number, call.actor)
                 state = {"isMinimized": comment.minimized is not None, "minimizedReason": comment.minimized}
                 name = "unminimizedComment" if match[1] else "minimizedComment"
                 field = "unminimizeComment" if match[1] else "minimizeComment"
