@@ -48,8 +48,12 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._end_of_text()
-        if tag not in ("br", "hr", "img", "input"):
-            assert self.open.pop() == tag
+        if tag in ("br", "hr", "img", "input"):
+            return
+        if self.open[-1:] == [tag]:
+            self.open.pop()
+        else:
+            self.active.append(f"stray </{tag}>")
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -67,8 +71,7 @@ def acted_on(markdown: str) -> list[str]:
     page = _Page()
     page.feed(cmarkgfm.github_flavored_markdown_to_html(markdown, Options.CMARK_OPT_UNSAFE))
     page.close()
-    assert page.open == []
-    return page.active
+    return page.active + [f"unclosed <{tag}>" for tag in page.open]
 
 
 @pytest.mark.parametrize(
