@@ -104,6 +104,7 @@ class Requirements(Written):
     )
     references: list[Line] = Field(default_factory=list, max_length=10, description="links and documents named")
     skill_category: SkillCategory
+    title: Line = Field("", description="the document's heading, a few words in the language of the request")
     suggested_name: Line
     suggested_description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
     language: Line = Field("English", description="the language of the request, in English words")

@@ -62,7 +62,7 @@ class GenerateSkillContentModule(Step):
         plan = plan.model_copy(update={"resource_requirements": kept})
         long = plan.estimated_length == "long" or len(plan.content_outline) > SECTIONS_WRITTEN_WHOLE
         body = await (self._by_section if long else self._whole)(plan, requirements, intent)
-        return assemble(plan, with_title(body, plan.skill_metadata.name), files)
+        return assemble(plan, with_title(body, requirements.title or plan.skill_metadata.name), files)
 
     async def _whole(self, plan: Plan, requirements: Requirements, intent: Intent) -> str:
         answer = await self.ask(
@@ -213,7 +213,8 @@ def with_title(body: str, name: str) -> str:
     """The body with a first-level heading, its own or one made of the name."""
     if body.lstrip().startswith("# "):
         return body.lstrip()
-    return f"# {name.replace('-', ' ').capitalize()}\n\n{body.lstrip()}"
+    title = name if " " in name else name.replace("-", " ").capitalize()
+    return f"# {' '.join(title.split())}\n\n{body.lstrip()}"
 
 
 def _as_is(plan: Plan, draft: SkillDraft) -> Plan:

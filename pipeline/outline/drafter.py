@@ -47,7 +47,7 @@ _ANSWERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
         "section": generation.generate_skill_section(i["requirements"], i["section_title"], i["section_points"])
     },
     "GenerateScript": lambda i: {"file": generation.generate_file()},
-    "GenerateReference": lambda i: {"file": generation.generate_file()},
+    "GenerateReference": lambda i: {"file": generation.generate_reference(i["path"], i["requirements"])},
     "GenerateAsset": lambda i: {"file": generation.generate_file()},
     "RefinedContent": lambda i: {"document": Document(body=i["body"])},
     "IncorporateFeedback": lambda i: {

@@ -30,6 +30,8 @@ class Phrases:
     references: str
     scope: str
     use_when: str
+    or_when: str
+    use_for: str
     not_for: str
     explain: str
     purpose: Asked
@@ -39,18 +41,19 @@ class Phrases:
     checks: Asked
     pitfalls: Asked
     choice: Asked
+    name: Asked
 
     def question(self, kind: str) -> Asked:
         asked: Asked = getattr(self, kind)
         return asked
 
 
-KINDS = ("purpose", "choice", "steps", "when", "examples", "checks", "pitfalls")
+KINDS = ("name", "purpose", "choice", "steps", "when", "examples", "checks", "pitfalls")
 
 PHRASES: Mapping[str, Phrases] = {
     "en": Phrases(
-        "English", "Workflow", "Rules", "Gotchas", "Example", "Check the result", "References", "Scope",
-        "Use when", "Not for", "Explain what {} means, without doing anything",
+        "English", "Workflow", "Rules", "Gotchas", "Example", "Check the result", "References", "What it covers",
+        "Use when", ", or when ", "Use when asked for “{}”.", "Not for", "Explain what {} means, without doing anything",
         Asked("What exactly should the skill make an agent do, from start to end?",
               "Without it the skill has no content.",
               ("I will describe it in a reply", "Only what the title says"),
@@ -78,10 +81,13 @@ PHRASES: Mapping[str, Phrases] = {
         Asked("Which one is the default: {}?",
               "The document recommends one way and names the other as the exception.",
               (), "The default is {}."),
+        Asked("Which short English name should the skill have, such as `meeting-notes`?",
+              "Names may only contain ASCII letters, digits and hyphens.",
+              (), "It is called {}."),
     ),
     "de": Phrases(
-        "German", "Ablauf", "Regeln", "Stolperfallen", "Beispiel", "Ergebnis prüfen", "Quellen", "Umfang",
-        "Verwenden, wenn", "Nicht für", "Erkläre, was {} bedeutet, ohne etwas auszuführen",
+        "German", "Ablauf", "Regeln", "Stolperfallen", "Beispiel", "Ergebnis prüfen", "Quellen", "Was dazugehört",
+        "Verwenden, wenn", ", oder wenn ", "Verwenden, wenn „{}“ gewünscht ist.", "Nicht für", "Erkläre, was {} bedeutet, ohne etwas auszuführen",
         Asked("Was genau soll der Skill einen Agenten tun lassen, von Anfang bis Ende?",
               "Ohne das hat der Skill keinen Inhalt.",
               ("Ich beschreibe es in einer Antwort", "Nur das, was der Titel sagt"),
@@ -109,10 +115,13 @@ PHRASES: Mapping[str, Phrases] = {
         Asked("Was ist der Standard: {}?",
               "Das Dokument empfiehlt einen Weg und nennt den anderen als Ausnahme.",
               (), "Der Standard ist {}."),
+        Asked("Welchen kurzen englischen Namen soll der Skill haben, etwa `meeting-notes`?",
+              "Namen dürfen nur ASCII-Buchstaben, Ziffern und Bindestriche enthalten.",
+              (), "Er heißt {}."),
     ),
     "fr": Phrases(
-        "French", "Déroulement", "Règles", "Pièges", "Exemple", "Vérifier le résultat", "Références", "Périmètre",
-        "À utiliser quand", "Pas pour", "Explique ce que signifie {}, sans rien exécuter",
+        "French", "Déroulement", "Règles", "Pièges", "Exemple", "Vérifier le résultat", "Références", "Ce qui est couvert",
+        "À utiliser quand", ", ou quand ", "À utiliser quand on demande « {} ».", "Pas pour", "Explique ce que signifie {}, sans rien exécuter",
         Asked("Que doit faire exactement l’agent grâce à ce skill, du début à la fin ?",
               "Sans cela, le skill n’a pas de contenu.",
               ("Je le décris dans une réponse", "Seulement ce que dit le titre"),
@@ -140,10 +149,13 @@ PHRASES: Mapping[str, Phrases] = {
         Asked("Lequel est le choix par défaut : {} ?",
               "Le document recommande une voie et cite l’autre comme exception.",
               (), "Le choix par défaut est {}."),
+        Asked("Quel nom anglais court le skill doit-il avoir, par exemple `meeting-notes` ?",
+              "Les noms ne contiennent que des lettres ASCII, des chiffres et des traits d’union.",
+              (), "Il s’appelle {}."),
     ),
     "es": Phrases(
         "Spanish", "Procedimiento", "Reglas", "Errores frecuentes", "Ejemplo", "Comprobar el resultado", "Referencias",
-        "Alcance", "Usar cuando", "No para", "Explica qué significa {}, sin ejecutar nada",
+        "Qué incluye", "Usar cuando", ", o cuando ", "Usar cuando se pida «{}».", "No para", "Explica qué significa {}, sin ejecutar nada",
         Asked("¿Qué debe hacer exactamente el agente con este skill, de principio a fin?",
               "Sin eso el skill no tiene contenido.",
               ("Lo describo en una respuesta", "Solo lo que dice el título"),
@@ -171,10 +183,13 @@ PHRASES: Mapping[str, Phrases] = {
         Asked("¿Cuál es la opción por defecto: {}?",
               "El documento recomienda un camino y nombra el otro como excepción.",
               (), "La opción por defecto es {}."),
+        Asked("¿Qué nombre corto en inglés debe tener el skill, por ejemplo `meeting-notes`?",
+              "Los nombres solo contienen letras ASCII, cifras y guiones.",
+              (), "Se llama {}."),
     ),
     "ja": Phrases(
-        "Japanese", "手順", "ルール", "注意点", "例", "結果の確認", "参考資料", "範囲",
-        "使用する場面:", "対象外:", "{} の意味だけを説明して（何も実行しない）",
+        "Japanese", "手順", "ルール", "注意点", "例", "結果の確認", "参考資料", "内容",
+        "使用する場面:", "、", "「{}」を頼まれたときに使用する。", "対象外:", "{} の意味だけを説明して（何も実行しない）",
         Asked("このスキルでエージェントに最初から最後まで何をさせたいですか？",
               "これがないとスキルの内容がありません。",
               ("返信で説明します", "タイトルのとおりだけ"),
@@ -202,6 +217,9 @@ PHRASES: Mapping[str, Phrases] = {
         Asked("標準はどれですか: {}",
               "文書は一つの方法を勧め、もう一つを例外として示します。",
               (), "標準は {} です。"),
+        Asked("スキルの短い英語名は何にしますか（例: `meeting-notes`）？",
+              "名前に使えるのは ASCII 文字・数字・ハイフンだけです。",
+              (), "名前は {} です。"),
     ),
 }  # fmt: skip
 

@@ -42,8 +42,8 @@ _CUES: tuple[tuple[str, re.Pattern[str]], ...] = (
         r"\b(verify|verified|check (that|whether|the)|double-check|must pass|make sure the (tests?|result|output)|"
         r"confirm that|überprüfe?n?|prüfe?n?\b|vérifie|comprob|確認)", re.I)),
     ("constraints", re.compile(
-        r"\b(must|never|always|do not|don't|only|at most|at least|no more than|without|should not|avoid|"
-        r"muss|müssen|darf|dürfen|nie|immer|nur|höchstens|mindestens|jamais|toujours|doit|nunca|siempre|debe)\b|"
+        r"\b(must|never|always|do not|don't|at most|at least|no more than|should not|must not|muss|müssen|darf|dürfen|"
+        r"niemals|höchstens|mindestens|jamais|toujours|il ne faut|nunca|siempre)\b|^\W*(only|avoid|nur|no\b)|"
         r"(してはいけ|しないで|必ず|のみ)", re.I)),
 )  # fmt: skip
 _NOTHING = re.compile(
@@ -58,6 +58,14 @@ _HIDDEN = re.compile(
     "[\u00ad\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
 )
 _COMMAND = re.compile(r"^\s*/[a-z][\w-]*\b")
+_POLITE = re.compile(r"^\W*(please|thanks?( you)?|hi|hello|cheers|bitte|danke|merci|gracias|よろしく.*)\W*$", re.I)
+_STEPS = re.compile(r"^\W*(?:steps?|the steps are|schritte?|[ée]tapes?|pasos?)\s*:\s*", re.I)
+_OPENING = re.compile(
+    r"^\W*(?:(?:please )?(?:i|we) (?:want|need|would like|'d like)(?: to have)? |please (?:make|create|write|add) )?"
+    r"(?:(?:a|an|the|this|der|die|ein|le|un|el) )?(?:new )?skill\s*(?:that|which|to|for|should|must|will|shall|soll|der|die|"
+    r"doit|qui|pour|debe|que|para)\b\s*|^\W*(?:it|the agent|agents?) (?:should|must|will|shall) (?:be able to )?",
+    re.I,
+)
 _CHOICE = re.compile(r"\b(?:either )?`?([A-Za-z][\w.+#-]{1,24})`? or `?([A-Za-z][\w.+#-]{1,24})`?\?")
 _LINK = re.compile(r"https?://[^\s)>\]\"'`]+")
 
@@ -68,6 +76,7 @@ class Notes:
 
     language: str = "en"
     title: str = ""
+    name: str = ""
     purpose: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
@@ -125,7 +134,7 @@ def clean(text: str) -> str:
 
 def title_of(title: str) -> str:
     """The title without `[Skill]`, `Skill request:` and the like."""
-    text = " ".join(clean(title).split())
+    text = " ".join(re.sub(r"</?[A-Za-z][^<>]*>", "", clean(title)).split())
     text = re.sub(
         r"^\s*(\[[^\]]{1,30}\]\s*:?\s*|(new )?skill([ -]request)?\s*[:\-–—]\s*|anfrage\s*:\s*)+", "", text, flags=re.I
     )
@@ -136,6 +145,17 @@ def title_of(title: str) -> str:
         flags=re.I,
     )
     return re.sub(r"[<>`*_#]", "", text).strip(" .")[:200]
+
+
+def does(sentence: str) -> str:
+    """What the skill does, without “I want a skill that …” before it."""
+    bare = _OPENING.sub("", sentence, count=1).strip()
+    return f"{bare[:1].upper()}{bare[1:]}" if bare else sentence
+
+
+def speaks_of_the_skill(sentence: str) -> bool:
+    """Whether a sentence opens by saying what the skill should do."""
+    return _OPENING.match(sentence) is not None
 
 
 def blocks(markdown: str) -> list[Block]:
@@ -252,22 +272,39 @@ def _place(notes: Notes, block: Block, role: str) -> None:
     lines = block.text.split("\n") if role in ("references", "when") else [block.text]
     pieces = [p for line in lines for p in ([_one_line(line)] if block.kind != "paragraph" else sentences(line))]
     for piece in pieces:
-        notes.choices.extend((m[1], m[2]) for m in _CHOICE.finditer(piece))
-        target = _by_cue(piece, role)
-        if role == "purpose" and target == "purpose" and block.kind == "item":
+        if _POLITE.match(piece):
+            continue
+        if choices := [(m[1], m[2]) for m in _CHOICE.finditer(piece)]:
+            notes.choices.extend(choices)
+            continue
+        if opening := _STEPS.match(piece):
+            notes.steps.extend(_listed(piece[opening.end() :]))
+            continue
+        target = _by_cue(piece, role, item=block.kind != "paragraph")
+        if role == "purpose" and not notes.purpose and block.kind == "paragraph" and target not in ("when", "not_when"):
+            target = "purpose"  # what stands first says what is wanted, whatever words it uses
+        if target == "purpose" and block.kind == "item":
             target = "points"
         getattr(notes, target).append(piece)
     notes.references.extend(link for link in _LINK.findall(block.text) if role != "references")
 
 
-def _by_cue(piece: str, role: str) -> str:
+def _listed(text: str) -> list[str]:
+    """Steps given in one sentence."""
+    pieces = re.split(r"\s*(?:,? (?:and )?then |, (?=\w+ )|; |→|->)\s*", text.rstrip("."))
+    return [f"{piece[:1].upper()}{piece[1:]}" for piece in pieces if piece]
+
+
+def _by_cue(piece: str, role: str, *, item: bool) -> str:
     if role in ("examples", "references", "checks", "gotchas"):
         return role
     for target, cue in _CUES:
-        if cue.search(piece) and not (role == "when" and target in ("constraints", "checks")):
-            if role == "constraints" and target == "when":
-                continue
-            return target
+        found = cue.search(piece)
+        if found is None or (role == "when" and target in ("constraints", "checks")):
+            continue
+        if (role == "constraints" and target == "when") or (item and target == "constraints" and found.start() > 3):
+            continue
+        return target
     return "points" if role == "steps" else role
 
 
@@ -306,6 +343,9 @@ def _read_answers(notes: Notes, done: ClarificationRound) -> None:
     kinds = [_kind_of(question.text) for question in done.questions]
     notes.settled.update(kind for kind in kinds if kind)
     if not done.answer:
+        notes.constraints.extend(
+            question.assumption for question, kind in zip(done.questions, kinds, strict=True) if kind == "choice"
+        )
         return
     assigned, rest = assign(done.answer, [list(question.options) for question in done.questions])
     for number, text in assigned.items():
@@ -362,6 +402,8 @@ def _read_answer(notes: Notes, kind: str, question: str, text: str) -> None:
         return
     if kind == "choice":
         notes.constraints.append(f"{text.rstrip('.')}." if "\n" not in text else _one_line(text))
+    elif kind == "name":
+        notes.name = text.split("\n")[0].strip("`\"'“” .")[:100]
     elif kind == "examples":
         notes.examples.extend(_examples(blocks(text)) or [text])
     elif kind in _ROLES:
@@ -379,7 +421,8 @@ def _read_as(notes: Notes, role: str, found: Iterable[Block]) -> None:
         pieces = block.text.split("\n") if block.kind == "paragraph" else [_one_line(block.text)]
         if role == "steps" and block.kind == "paragraph" and len(pieces) == 1:
             pieces = [piece for piece in re.split(r"\s*(?:,? then |; |→|->)\s*", pieces[0]) if piece]
-        getattr(notes, role).extend(_one_line(piece).removeprefix("- ") for piece in pieces if piece.strip())
+        bare = [re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)])\s+", "", _one_line(piece)) for piece in pieces]
+        getattr(notes, role).extend(piece for piece in bare if piece)
 
 
 def _is_suggestion(kind: str, text: str) -> bool:

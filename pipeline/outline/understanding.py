@@ -13,17 +13,43 @@ from pipeline.models import (
     Level,
     OutlineSection,
     Requirements,
+    Resource,
     SkillCategory,
     SkillRequest,
 )
 from pipeline.naming import slug, valid_description
+from pipeline.outline.generation import is_long, long_example_path
 from pipeline.outline.language import detect
 from pipeline.outline.phrases import PHRASES, Asked, phrases
-from pipeline.outline.reading import Notes, clean, read
+from pipeline.outline.reading import Notes, clean, does, read, speaks_of_the_skill
 from pipeline.routing import similarity, terms
 from pipeline.signatures.understanding import KnownSkill, PlacementChoice, PlanDraft, StructureProposal
 
 _DESCRIPTION_GOAL = 400
+_STANDS_ALONE = re.compile(r"(after|before|during|while|on|in|at)\b", re.I)
+_PREPOSITIONS = frozenset(
+    [
+        "from",
+        "before",
+        "after",
+        "into",
+        "for",
+        "with",
+        "that",
+        "which",
+        "to",
+        "by",
+        "when",
+        "pour",
+        "avec",
+        "para",
+        "con",
+        "für",
+        "mit",
+        "von",
+    ]
+)
+UNNAMED = "requested-skill"
 _NAME_WORDS = 4
 _NAME_STOP = frozenset(
     [
@@ -118,7 +144,7 @@ def gather_requirements(request: SkillRequest, clarifications: Sequence[Clarific
         target_level=_level(text),
         topics=topics,
         constraints=notes.constraints[:10],
-        trigger_phrases=[_line(item) for item in (notes.when or [notes.title]) if item][:10],
+        trigger_phrases=[_line(_situation(item)) for item in (notes.when or [notes.title]) if item][:10],
         negative_triggers=[_line(item) for item in notes.not_when][:10],
         examples=notes.examples[:10],
         steps=(notes.steps or notes.purpose[1:])[:20],
@@ -126,32 +152,47 @@ def gather_requirements(request: SkillRequest, clarifications: Sequence[Clarific
         checks=notes.checks[:10],
         references=notes.references[:10],
         skill_category=next((kind for kind, pattern in _CATEGORIES if pattern.search(text)), "other"),
+        title=notes.title[:1].upper() + notes.title[1:] if len(notes.title) <= 80 else "",
         suggested_name=_name(request, notes),
         suggested_description=description(notes),
         language=detect(clean(text))[1],
-        ambiguities=_ambiguities(notes),
+        ambiguities=_ambiguities(request, notes),
     )
 
 
 def description(notes: Notes) -> str:
     """What it does, then when to use it, in the person's words."""
     words = phrases(notes.language)
-    does = _ended(notes.purpose[0] if notes.purpose else (notes.points or notes.steps or [notes.title])[0])
-    situations = [_situation(item) for item in notes.when] or [_situation(notes.title)]
-    text = does.split("\n")[0]
-    for number, situation in enumerate(situation for situation in situations if situation):
-        joined = f"{text} {words.use_when} {situation}" if number == 0 else f"{text.rstrip('.')}; {situation}"
-        if number and len(joined) > _DESCRIPTION_GOAL:
+    text = what_it_does(notes)
+    if not notes.when:
+        return valid_description(f"{text} {words.use_for.format(notes.title)}" if notes.title else text)
+    for number, item in enumerate(notes.when):
+        situation = _situation(item)
+        if number == 0:
+            cue = words.use_when.split(" ")[0] if _STANDS_ALONE.match(situation) else words.use_when
+            text = _ended(f"{text} {cue} {situation}")
+            continue
+        joined = _ended(f"{text.rstrip('.。')}{words.or_when}{situation}")
+        if len(joined) > _DESCRIPTION_GOAL or _STANDS_ALONE.match(situation):
             break
-        text = _ended(joined)
+        text = joined
     return valid_description(text)
+
+
+def what_it_does(notes: Notes) -> str:
+    """The sentence that says what the skill is for; the title when the request has none."""
+    candidates = [text for text in notes.purpose if len(terms(text)) >= 3]
+    chosen = next((text for text in candidates if speaks_of_the_skill(text)), "") or next(
+        (text for text in candidates if not re.match(r"\W*(i|we|ich|wir|je|nous|yo|nosotros)\b", text, re.I)), ""
+    )
+    first = chosen or (candidates or notes.points or notes.steps or [notes.title])[0]
+    return _ended(does(first.split("\n")[0] if not candidates else first) if candidates else notes.title or first)
 
 
 def analyze_intent(request: SkillRequest, requirements: Requirements) -> Intent:
     notes = read(request, [])
-    summary = _summary(notes) or requirements.suggested_description
     return Intent(
-        purpose=summary,
+        purpose=_summary(notes) or requirements.suggested_description,
         problem_statement="",
         target_audience="",
         value_proposition="",
@@ -210,7 +251,11 @@ def synthesize_plan(requirements: Requirements, intent: Intent, plan_feedback: S
         compatibility="",
         capabilities=(intent.in_scope or [intent.purpose])[:10],
         content_outline=outline,
-        resource_requirements=[],
+        resource_requirements=[
+            Resource(path=long_example_path(number), reason=words.example, load_when="")
+            for number, example in enumerate(requirements.examples, start=1)
+            if is_long(example)
+        ][:5],
         success_criteria=intent.success_criteria,
         generation_guidance="\n".join(plan_feedback)[:4_000],
         trigger_phrases=requirements.trigger_phrases,
@@ -220,7 +265,7 @@ def synthesize_plan(requirements: Requirements, intent: Intent, plan_feedback: S
     )
 
 
-def _ambiguities(notes: Notes) -> list[Ambiguity]:
+def _ambiguities(request: SkillRequest, notes: Notes) -> list[Ambiguity]:
     """What the request leaves open, by what is missing from it."""
     words = phrases(notes.language)
     found: list[Ambiguity] = []
@@ -232,7 +277,7 @@ def _ambiguities(notes: Notes) -> list[Ambiguity]:
                 {
                     "question": asked.text.format(joined),
                     "why": asked.why,
-                    "options": list(names or asked.options),
+                    "options": list(asked.options if affects == "name" else names or asked.options),
                     "assumption": asked.assumption.format(names[0] if names else ""),
                     "affects": affects,
                 }
@@ -240,6 +285,8 @@ def _ambiguities(notes: Notes) -> list[Ambiguity]:
         )
 
     described = len(terms(" ".join([*notes.purpose, *notes.points, *notes.steps])))
+    if _name(request, notes) == UNNAMED and "name" not in notes.settled:
+        add(words.name, "name", f"`{UNNAMED}`")
     if described < 6 and "purpose" not in notes.settled:
         add(words.purpose, "scope")
     if notes.choices and "choice" not in notes.settled:
@@ -268,13 +315,18 @@ def _topics(notes: Notes) -> list[str]:
 
 def _name(request: SkillRequest, notes: Notes) -> str:
     """The name wished for, else made of the title's content words, else of Latin words anywhere."""
-    if request.name.strip():
-        return request.name.strip()[:300]
+    if wished := request.name.strip() or notes.name:
+        return wished[:300]
     for text in (notes.title, *notes.purpose[:2]):
-        words = [word for word in slug(text).split("-") if word and word not in _NAME_STOP]
-        if words and not all(len(word) == 1 for word in words):
+        everything = [word for word in slug(text).split("-") if word]
+        words = [word for word in everything if word not in _NAME_STOP]
+        if len(words) > _NAME_WORDS:
+            stop = next((n for n, word in enumerate(everything) if word in _PREPOSITIONS), len(everything))
+            before = [word for word in everything[:stop] if word not in _NAME_STOP]
+            words = before if len(before) >= 2 else words
+        if any(len(word) > 1 and not word.isdigit() for word in words):
             return "-".join(words[:_NAME_WORDS])
-    return "requested-skill"
+    return UNNAMED
 
 
 def _situation(text: str) -> str:
@@ -286,7 +338,8 @@ def _situation(text: str) -> str:
         flags=re.I,
     )
     bare = bare or text
-    return (bare[0].lower() + bare[1:] if len(bare) > 1 and bare[1].islower() else bare).rstrip(".;")
+    ordinary = bare[1:2].islower() or bare.split(" ")[0] in ("A", "I")
+    return (bare[0].lower() + bare[1:] if ordinary and not bare.startswith("I ") else bare).rstrip(".;。")
 
 
 def _bare(text: str) -> str:
@@ -296,7 +349,7 @@ def _bare(text: str) -> str:
 
 
 def _ended(text: str) -> str:
-    text = text.strip()
+    text = text.strip().rstrip(":;,")
     return text if not text or text[-1] in ".!?。！？" else f"{text}{'。' if ord(text[-1]) > 0x3000 else '.'}"
 
 
@@ -306,11 +359,13 @@ def _line(text: str) -> str:
 
 def _summary(notes: Notes) -> str:
     """The first sentence, or all of them when the steps are given apart."""
+    if not notes.purpose:
+        return _ended(notes.title)
     taken: list[str] = []
     for sentence in notes.purpose if notes.steps else notes.purpose[:1]:
         if taken and sum(len(text) + 1 for text in [*taken, sentence]) > 590:
             break
-        taken.append(_ended(sentence))
+        taken.append(_ended(does(sentence) if speaks_of_the_skill(sentence) else sentence))
     return " ".join(taken)
 
 

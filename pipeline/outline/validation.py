@@ -29,7 +29,10 @@ def generate_test_cases(
     should_not = [
         *negative_triggers,
         *(sibling.partition(": ")[2].split(". ")[0] for sibling in siblings),
-        *(words.explain.format(f"“{phrase}”") for phrase in (topic, *(text[:80] for text in trigger_phrases))),
+        *(
+            words.explain.format(f"“{phrase}”")
+            for phrase in (topic, *(text for text in trigger_phrases if len(text) <= 60))
+        ),
     ]
     balanced = min(_PER_KIND, len(set(should)), len(set(should_not)))
     triggers = [
