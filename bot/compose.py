@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.app import Parts
 from bot.drafting import Drafting
 from bot.github.connection import GitHubOptions, connect
 from bot.github.errors import GitHubError
 from bot.github.pacing import Pace
+from bot.github.reconcile import Reconciler
 from bot.github.secrets import Secret
 from bot.github.service import GitHubService
 from bot.github.tokens import BadPrivateKeyError
@@ -19,7 +20,9 @@ from bot.jobs.ports import Steps
 from bot.metrics import Metrics
 from bot.progress import Progress
 from bot.settings import PREFIX, Settings, SettingsError
+from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
+from bot.subjects import ACCEPTED
 from pipeline.lm import ModelSettings, build
 from pipeline.runtime import Drafter
 
@@ -47,6 +50,10 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         raise
     github = GitHubService(connection, identity, stores.effects)
     progress = Progress(github, stores.timeline, metrics, _now)
+    if settings.reconcile_minutes:
+        reconciler = Reconciler(connection, identity, SqlLedger(stores), github.config, ACCEPTED.__contains__)
+        healing = asyncio.create_task(reconciler.forever(timedelta(minutes=settings.reconcile_minutes)))
+        exits.push_async_callback(_ended, healing)
     ports = Ports(
         store=stores.jobs,
         github=github,
@@ -90,6 +97,11 @@ def build_model(settings: Settings) -> Drafter | None:
         )
     except ValueError as error:
         raise SettingsError(f"{PREFIX}MODEL: {error}") from None
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _patiently(ask: Callable[[], Awaitable[BotIdentity]], settings: Settings) -> BotIdentity:

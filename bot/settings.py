@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     )
     drain_seconds: int = Field(25, ge=0, le=600, description="how long a stopping process waits for running jobs")
     retention_days: int = Field(30, ge=1, le=3650, description="how long finished events and tasks are kept")
+    reconcile_minutes: int = Field(
+        10, ge=0, le=1440, description="how often GitHub is asked for what was missed (also at start); 0: never"
+    )
     max_attempts: int = Field(10, ge=1, le=100, description="tries before an event that keeps failing is set aside")
     lease_seconds: int = Field(
         45, ge=4, le=3600, description="PostgreSQL: silence after which another process takes over"

@@ -38,6 +38,8 @@ class SyntheticDelivery:
     event: str
     action: str
     payload: dict[str, JsonValue]
+    repository_id: int
+    installation_id: int
 
     @property
     def body(self) -> bytes:
@@ -207,7 +209,10 @@ class RepositoryState:
         since = self._since(job)
         async for review in self.api.getiter(f"{_PULL}/reviews?per_page=100", self._at(number=number), Review):
             moment = review.submitted_at
-            if moment is None or moment < since or not self._is_lost("pull_request_review", review.id, moment, heard):
+            says_something = bool(review.body) or review.state.lower() == "changes_requested"
+            if moment is None or moment < since or not says_something:
+                continue
+            if not self._is_lost("pull_request_review", review.id, moment, heard):
                 continue
             said: dict[str, JsonValue] = {"review": _review(review), **parts}
             await self._deliver("pull_request_review", "submitted", str(review.id), review.user, said)
@@ -235,7 +240,8 @@ class RepositoryState:
         return f"{event}:{id_}" not in heard and self._is_settled(moment)
 
     def _since(self, job: Job) -> dt.datetime:
-        return max(job.created_at, min(self.now - TALK_LOOKBACK, job.updated_at - OVERLAP))
+        since = max(job.created_at, min(self.now - TALK_LOOKBACK, job.updated_at - OVERLAP))
+        return since.replace(microsecond=0)  # GitHub's times have whole seconds
 
     def _is_settled(self, moment: dt.datetime) -> bool:
         return self.now - moment >= GRACE
@@ -271,7 +277,8 @@ class RepositoryState:
             **parts,
         }
         name = f"reconcile:{event}.{action}:{self.repository.id}:{stamp}"
-        if await self.ledger.deliver(SyntheticDelivery(name, event, action, payload)):
+        where = (self.repository.id, self.repository.installation_id)
+        if await self.ledger.deliver(SyntheticDelivery(name, event, action, payload, *where)):
             self.found += 1
 
 

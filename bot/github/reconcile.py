@@ -52,6 +52,16 @@ class Reconciler:
             log.warning("reconcile_deliveries_failed", error=str(error))
         return found + await self.compare()
 
+    async def forever(self, every: dt.timedelta) -> None:
+        """Now and then periodically, until cancelled. Nothing that goes wrong ends it."""
+        while True:
+            try:
+                found = await self.once()
+                log.info("reconciled", found=found)
+            except Exception:  # a round is optional, the next one is not
+                log.exception("reconcile_failed")
+            await self.connection.sleep(every.total_seconds())
+
     async def redeliver(self, since: dt.datetime) -> int:
         """Have GitHub send again what was not accepted since then; how many."""
         attempts: dict[str, list[HookDelivery]] = {}

@@ -48,6 +48,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 OPEN = text("done_by IS NULL")
+TALK = text("event IN ('issue_comment', 'pull_request_review', 'pull_request_review_comment')")
 
 jobs = Table(
     "jobs",
@@ -124,6 +125,7 @@ inbox = Table(
         sqlite_where=text("done_at IS NOT NULL"),
         postgresql_where=text("done_at IS NOT NULL"),
     ),
+    Index("ix_inbox_talk", "key", sqlite_where=TALK, postgresql_where=TALK),
     Index("ix_inbox_error", "id", sqlite_where=text("error IS NOT NULL"), postgresql_where=text("error IS NOT NULL")),
     sqlite_autoincrement=True,
 )

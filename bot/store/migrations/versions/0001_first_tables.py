@@ -10,6 +10,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+TALK = "event IN ('issue_comment', 'pull_request_review', 'pull_request_review_comment')"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -52,6 +54,12 @@ def upgrade() -> None:
             ["done_at"],
             sqlite_where=sa.text("done_at IS NOT NULL"),
             postgresql_where=sa.text("done_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_inbox_talk",
+            ["key"],
+            sqlite_where=sa.text(TALK),
+            postgresql_where=sa.text(TALK),
         )
         batch_op.create_index(
             "ix_inbox_error",
@@ -209,6 +217,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_inbox_next_at", sqlite_where=sa.text("done_by IS NULL"), postgresql_where=sa.text("done_by IS NULL")
         )
+        batch_op.drop_index("ix_inbox_talk", sqlite_where=sa.text(TALK), postgresql_where=sa.text(TALK))
         batch_op.drop_index(
             "ix_inbox_error", sqlite_where=sa.text("error IS NOT NULL"), postgresql_where=sa.text("error IS NOT NULL")
         )
