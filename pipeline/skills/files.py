@@ -6,6 +6,7 @@ while walking.
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
@@ -141,10 +142,15 @@ class MemoryTree:
 
 
 class DiskTree:
-    """A folder on disk. Resolves itself first, so `.` has a name."""
+    """A folder on disk. Resolves itself first, so `.` has a name.
+
+    A link that leads out of the folder is not followed: what it names may be a secret of the machine, and findings
+    quote what they are about.
+    """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).resolve()
+        self._own = str(self.root)
 
     @property
     def name(self) -> str:
@@ -174,11 +180,18 @@ class DiskTree:
 
     def exists(self, path: str) -> bool:
         try:
-            return os.path.exists(self._path(path))
+            return self._is_inside(path) and os.path.exists(self._path(path))
         except ValueError:
             return False
 
+    def _is_inside(self, path: str) -> bool:
+        """Whether the path, with every link in it followed, stays in the tree."""
+        real = os.path.realpath(self._path(path))
+        return real == self._own or real.startswith(self._own.rstrip(os.sep) + os.sep)
+
     def read(self, path: str) -> bytes:
+        if not self._is_inside(path):
+            raise PermissionError(errno.EPERM, "it leads out of the tree", path)
         with open(self._path(path), "rb", opener=_open_nonblocking) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
