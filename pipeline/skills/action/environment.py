@@ -1,0 +1,113 @@
+"""Prepares the Action's own virtual environment, outside the workspace. Standard library only.
+
+`prepare` says where packages are cached and under which key; `install` fills the environment from the lock file. Every
+package is checked against the lock's hashes on every run, also when it comes from the cache: the cache is not trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.skills.action.commands import CommandFileError, escape_data, set_outputs
+
+LOCK = Path(__file__).resolve().parents[3] / "requirements-validate.lock"
+
+
+class SetupError(Exception):
+    """The environment cannot be built; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are: downloaded packages, the environment, and the key both are known by."""
+
+    key: str
+    packages: Path
+    venv: Path
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def complete(self) -> Path:
+        """There only once everything is installed, so that a second use in the same job does nothing."""
+        return self.venv / ".complete"
+
+
+def layout(temporary: str, lock: Path = LOCK) -> Layout:
+    """The places for this lock file, interpreter and machine below the runner's temporary folder."""
+    if not temporary:
+        raise SetupError("RUNNER_TEMP is not set: this runs inside GitHub Actions.")
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:20]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    key = f"skill-fleet-{platform.system()}-{platform.machine()}-{version}-{digest}".lower()
+    root = Path(temporary) / "skill-fleet" / key
+    return Layout(key=key, packages=root / "packages", venv=root / "venv")
+
+
+def step(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Runs `prepare` or `install`; problems become an error annotation and exit status 2."""
+    try:
+        places = layout(environ.get("RUNNER_TEMP", ""))
+        if list(words) == ["prepare"]:
+            places.packages.mkdir(parents=True, exist_ok=True)
+            set_outputs(environ, {"cache-key": places.key, "packages": str(places.packages)})
+        elif list(words) == ["install"]:
+            install(places)
+            set_outputs(environ, {"python": str(places.python)})
+        else:
+            raise SetupError(f"there is no step called {' '.join(words) or 'nothing'}")
+    except (SetupError, CommandFileError, OSError) as error:
+        sys.stdout.write(f"::error title=Skill Fleet::{escape_data(str(error))}\n")
+        return 2
+    return 0
+
+
+def install(places: Layout, lock: Path = LOCK) -> None:
+    """Builds the environment from the lock file. Does nothing when that was done before. Raises SetupError."""
+    if places.complete.exists():
+        return
+    _run([sys.executable, "-I", "-m", "venv", "--without-pip", "--clear", str(places.venv)], "create an environment")
+    if not (any(places.packages.glob("*.whl")) and _from_folder(places, lock)):
+        _download(places, lock)
+        if not _from_folder(places, lock):
+            raise SetupError("The packages that were just downloaded cannot be installed; pip's words are in the log.")
+    places.complete.touch()
+
+
+_PIP = ("--disable-pip-version-check", "--no-input", "--quiet")
+_LOCKED = ("--require-hashes", "--no-deps", "--only-binary=:all:")
+
+
+def _download(places: Layout, lock: Path) -> None:
+    command = [sys.executable, "-I", "-m", "pip", *_PIP, "download", *_LOCKED, "-d", str(places.packages)]
+    _run([*command, "-r", str(lock)], "download the validator's packages")
+
+
+def _from_folder(places: Layout, lock: Path) -> bool:
+    command = [sys.executable, "-I", "-m", "pip", *_PIP, "--python", str(places.python), "install", *_LOCKED]
+    command += ["--no-index", "--find-links", str(places.packages), "-r", str(lock)]
+    return _status(command) == 0
+
+
+def _run(command: Sequence[str], purpose: str) -> None:
+    if _status(command) != 0:
+        raise SetupError(
+            f"Could not {purpose}; the words of the tool are in the log above. On a runner without pip, venv or a way "
+            "to the package index, leave the input python-version at its default or set PIP_INDEX_URL for the job."
+        )
+
+
+def _status(command: Sequence[str]) -> int:
+    """Runs a program in the temporary folder, its output in this step's log."""
+    sys.stdout.flush()
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
