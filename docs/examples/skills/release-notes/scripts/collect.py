@@ -31,7 +31,7 @@ def main() -> None:
     commits = []
     for record in filter(None, (part.strip() for part in log.split("\x1e"))):
         commit, subject, body = record.split("\x1f")
-        files = git("diff-tree", "--no-commit-id", "--name-only", "-r", commit).splitlines()
+        files = git("diff-tree", "--root", "--no-commit-id", "--name-only", "-r", commit).splitlines()
         pull = re.search(r"\(#(\d+)\)$", subject)
         commits.append(
             {
