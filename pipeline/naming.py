@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from pipeline.visible import visible
+
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 64
 MAX_DESCRIPTION = 1_024
@@ -81,7 +83,7 @@ def free_name(wishes: Sequence[str], taken: Collection[str]) -> str:
 
 def valid_description(description: str) -> str:
     """The text as one line without angle brackets, cut at a sentence or word so that it fits."""
-    text = " ".join(description.replace("<", "").replace(">", "").split())
+    text = " ".join(visible(description).replace("<", "").replace(">", "").split())
     if len(text) <= MAX_DESCRIPTION:
         return text
     kept = text[: MAX_DESCRIPTION - 1]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.visible import visible_markdown
+
 _HEADING = re.compile(r"^ {0,3}##[ \t]+(?P<title>.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(?P<mark>`{3,}|~{3,})(?P<info>.*)$")
 
@@ -75,7 +77,7 @@ def headings(body: str) -> list[str]:
 
 def unwrapped(body: str) -> str:
     """What a model wrote, without a fence around the whole and without frontmatter it was told not to write."""
-    text = body.replace("\r\n", "\n").strip("\n")
+    text = visible_markdown(body).strip("\n")
     lines = text.split("\n")
     first = _FENCE.match(lines[0])
     if first and first["info"].strip().lower() in ("", "markdown", "md") and lines[-1].strip() == first["mark"]:

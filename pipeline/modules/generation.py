@@ -26,6 +26,7 @@ from pipeline.scripts import script_problems
 from pipeline.signatures import generation as signatures
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.templates import SECTIONS, STYLE
+from pipeline.visible import visible, visible_markdown
 
 SECTIONS_WRITTEN_WHOLE = 7
 SCRIPT_ATTEMPTS = 3
@@ -235,9 +236,9 @@ def _edited(parts: Sequence[sections.Part], edits: Sequence[signatures.Edit]) ->
         elif edit.action == "delete":
             replaced[edit.section] = None
         elif edit.action == "insert_after":
-            after.setdefault(edit.section, []).append(sections.part(edit.heading, edit.markdown))
+            after.setdefault(edit.section, []).append(sections.part(edit.heading, visible_markdown(edit.markdown)))
         elif edit.section == 0:
-            replaced[0] = sections.intro(edit.markdown)
+            replaced[0] = sections.intro(visible_markdown(edit.markdown))
         else:
             heading = edit.heading or parts[edit.section].heading
             replaced[edit.section] = sections.part(heading, _without_own_heading(heading, edit.markdown))
@@ -287,7 +288,7 @@ def _spoken(feedback: Feedback, draft: SkillDraft) -> str:
 
 def _without_own_heading(heading: str, markdown: str) -> str:
     """The markdown without a repetition of its section's heading at the start."""
-    text = markdown.strip()
+    text = visible_markdown(markdown).strip()
     first, _, rest = text.partition("\n")
     if first.startswith("#") and first.lstrip("# ").strip().lower() == heading.strip().lower():
         return rest.strip()
@@ -296,7 +297,7 @@ def _without_own_heading(heading: str, markdown: str) -> str:
 
 def _file_text(content: str) -> str:
     """A file as it is stored: no surrounding fence, LF, one final newline."""
-    lines = content.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
+    lines = visible(content).strip("\n").split("\n")
     if len(lines) > 2 and lines[0].startswith("```") and lines[-1].strip() == "```":
         lines = lines[1:-1]
     return "\n".join(lines).rstrip() + "\n"

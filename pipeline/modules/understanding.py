@@ -26,6 +26,7 @@ from pipeline.routing import nearest_skills, tree_text
 from pipeline.signatures import understanding as signatures
 from pipeline.skills.taxonomy import DependencyCycleError, Layout, Taxonomy, TaxonomyEntry, UnknownSkillError
 from pipeline.templates import SECTIONS
+from pipeline.visible import visible
 
 TREE_CHARACTERS = 8_000
 KNOWN_SKILLS = 30
@@ -204,8 +205,8 @@ class SynthesizePlanModule(Step):
             skill_metadata=PlannedSkill(
                 name=name,
                 description=naming.valid_description(text),
-                license=draft.license or None,
-                compatibility=draft.compatibility or None,
+                license=" ".join(visible(draft.license).split()) or None,
+                compatibility=" ".join(visible(draft.compatibility).split()) or None,
             ),
             taxonomy_path=placement.recommended_path,
             capabilities=draft.capabilities,

@@ -15,6 +15,7 @@ from pipeline.journey import ClarificationRound
 from pipeline.models import SkillRequest
 from pipeline.outline.language import detect
 from pipeline.outline.phrases import KINDS, PHRASES
+from pipeline.visible import visible
 
 _MARKDOWN = MarkdownIt("commonmark")
 _LONGEST_EXAMPLE = 3_800
@@ -54,9 +55,6 @@ _NOTHING = re.compile(
 _POSTPONED = re.compile(
     r"(in a reply|in einer Antwort|dans une réponse|en una respuesta|返信で)", re.I
 )  # the suggested answer was taken without the reply it announces
-_HIDDEN = re.compile(
-    "[\u00ad\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
-)
 _COMMAND = re.compile(r"^\s*/[a-z][\w-]*\b")
 _POLITE = re.compile(r"^\W*(please|thanks?( you)?|hi|hello|cheers|bitte|danke|merci|gracias|よろしく.*)\W*$", re.I)
 _STEPS = re.compile(r"^\W*(?:steps?|the steps are|schritte?|[ée]tapes?|pasos?)\s*:\s*", re.I)
@@ -126,10 +124,8 @@ def read(request: SkillRequest, clarifications: Sequence[ClarificationRound]) ->
 
 def clean(text: str) -> str:
     """Without characters nobody sees, HTML comments, control characters and lines that are commands to a bot."""
-    visible = _HIDDEN.sub("", unicodedata.normalize("NFC", text)).replace("\r\n", "\n").replace("\r", "\n")
-    visible = re.sub(r"<!--.*?(-->|\Z)", "", visible, flags=re.DOTALL)
-    visible = "".join(c for c in visible if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
-    return "\n".join(line for line in visible.split("\n") if not _COMMAND.match(line))
+    shown = re.sub(r"<!--.*?(-->|\Z)", "", visible(unicodedata.normalize("NFC", text)), flags=re.DOTALL)
+    return "\n".join(line for line in shown.split("\n") if not _COMMAND.match(line))
 
 
 def title_of(title: str) -> str:
