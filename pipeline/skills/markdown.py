@@ -221,13 +221,16 @@ class Markdown:
             position = found + len(needle)
         return self.lines.span(position - len(needle), position)
 
-    def prose_matches(self, pattern: re.Pattern[str]) -> Iterator[Passage]:
-        """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out."""
-        return self._prose.search(pattern)
+    def prose_matches(self, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
+        """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out.
 
-    def text_matches(self, pattern: re.Pattern[str]) -> Iterator[Passage]:
-        """Where a pattern matches in any block, code included."""
-        return self._text.search(pattern)
+        `needles`, in lower case, are texts one of which every match is near: only blocks that hold one are searched.
+        """
+        return self._prose.search(pattern, needles)
+
+    def text_matches(self, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
+        """Where a pattern matches in any block, code included; `needles` as for `prose_matches`."""
+        return self._text.search(pattern, needles)
 
     @cached_property
     def _prose(self) -> _Joined:
@@ -280,10 +283,32 @@ class _Joined:
             self.starts.append(position)
             position += len(text) + len(self.SEPARATOR)
 
-    def search(self, pattern: re.Pattern[str]) -> Iterator[Passage]:
-        for match in pattern.finditer(self.text):
-            index = bisect_right(self.starts, match.start()) - 1
-            yield Passage(self.markdown, self.blocks[index], match[0], match.start() - self.starts[index], match)
+    @cached_property
+    def lowered(self) -> str:
+        lowered = self.text.lower()
+        if len(lowered) == len(self.text):
+            return lowered
+        return "".join(low if len(low := c.lower()) == 1 else c for c in self.text)
+
+    def search(self, pattern: re.Pattern[str], needles: Sequence[str]) -> Iterator[Passage]:
+        for index in sorted(self._holding(needles)) if needles else range(len(self.blocks)):
+            start = self.starts[index]
+            end = self.starts[index + 1] - len(self.SEPARATOR) if index + 1 < len(self.starts) else len(self.text)
+            for match in pattern.finditer(self.text, start, end):
+                yield Passage(self.markdown, self.blocks[index], match[0], match.start() - start, match)
+
+    def _holding(self, needles: Sequence[str]) -> set[int]:
+        """The blocks that hold at least one of the needles."""
+        found: set[int] = set()
+        for needle in needles:
+            position = self.lowered.find(needle)
+            while position != -1:
+                index = bisect_right(self.starts, position) - 1
+                found.add(index)
+                if index + 1 == len(self.starts):
+                    break
+                position = self.lowered.find(needle, self.starts[index + 1])
+        return found
 
 
 def code_span_regions(text: str) -> Iterator[tuple[int, int]]:

@@ -24,6 +24,7 @@ class Subject:
         self.directory = directory
         self.folder = posixpath.basename(directory) if directory else tree.name
         self.is_repository_root = is_repository_root
+        self.memo: dict[str, object] = {}
         self._read: dict[str, bytes | None] = {}
 
     @cached_property

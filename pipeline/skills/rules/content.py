@@ -25,10 +25,10 @@ def prose(skill: Subject) -> Iterator[Block]:
         yield from (block for block in skill.markdown.blocks if block.is_prose)
 
 
-def prose_matches(skill: Subject, pattern: re.Pattern[str]) -> Iterator[Passage]:
+def prose_matches(skill: Subject, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
     """Where a pattern matches in what the body says to the agent."""
     if skill.markdown is not None:
-        yield from skill.markdown.prose_matches(pattern)
+        yield from skill.markdown.prose_matches(pattern, *needles)
 
 
 def body(skill: Subject) -> Markdown:
@@ -37,6 +37,7 @@ def body(skill: Subject) -> Markdown:
     return skill.markdown
 
 
+_PLACEHOLDER_WORDS = ("todo", "fixme:", "tbd", "lorem", "[", "replace", "placeholder", "coming soon")
 _PLACEHOLDER = re.compile(
     r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:|\blorem ipsum\b|\bTODO: (?:add"
     r"|write|fill|complete|describe)\b"
@@ -66,7 +67,7 @@ def no_placeholders(skill: Subject) -> Iterator[Problem]:
         if match is not None:
             yield Problem(f"the description still holds the placeholder `{shown(match[0])}`", value.span)
     reported: set[int] = set()
-    for found in prose_matches(skill, _PLACEHOLDER):
+    for found in prose_matches(skill, _PLACEHOLDER, *_PLACEHOLDER_WORDS):
         section = found.block.section.lower()
         example = found.block.kind is BlockKind.CELL or "output" in section or "template" in section
         if not example and found.block.line not in reported:
@@ -74,6 +75,20 @@ def no_placeholders(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"placeholder text: `{shown(found.text.strip())}`", found.span)
 
 
+_FILLER_WORDS = (
+    "handle",
+    "practices",
+    "clean",
+    "quality",
+    "use ",
+    "thorough",
+    "detail",
+    "think",
+    "excellence",
+    "power of",
+    "make sure",
+    "standards",
+)
 _FILLER = re.compile(
     r"\b(?:handle (?:all )?errors? (?:appropriately|properly|gracefully)|follow (?:all )?(?:industry "
     r"|general )?best practices"
@@ -99,10 +114,11 @@ _FILLER = re.compile(
     good=VALID + "\nExit with status 3 when a field is read-only.\n",
 )
 def no_filler(skill: Subject) -> Iterator[Problem]:
-    for found in prose_matches(skill, _FILLER):
+    for found in prose_matches(skill, _FILLER, *_FILLER_WORDS):
         yield Problem(f"“{shown(found.text)}” tells the agent nothing", found.span)
 
 
+_SHOUT_WORDS = ("must", "always", "never", "critical", "important", "mandatory", "absolutely", "do not")
 _SHOUT = re.compile(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b")
 
 
@@ -119,7 +135,7 @@ _SHOUT = re.compile(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATO
     good=VALID + "\nNEVER overwrite the original: the fields cannot be restored.\n",
 )
 def no_shouting(skill: Subject) -> Iterator[Problem]:
-    shouted = list(prose_matches(skill, _SHOUT))
+    shouted = list(prose_matches(skill, _SHOUT, *_SHOUT_WORDS))
     if len(shouted) < 12:
         return
     words = sum(block.prose.count(" ") + 1 for block in prose(skill))
@@ -184,7 +200,7 @@ _DEFAULT = re.compile(
     good=VALID + "\nUse pypdf. When it finds no fields, use PyMuPDF.\n",
 )
 def choices_have_a_default(skill: Subject) -> Iterator[Problem]:
-    for found in prose_matches(skill, _OPTIONS):
+    for found in prose_matches(skill, _OPTIONS, " use "):
         if not _DEFAULT.search(found.block.text):
             yield Problem("offers several tools and no default", found.span)
 
@@ -214,7 +230,7 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is None:
         return
     seen: set[str] = set()
-    for passage in skill.markdown.text_matches(_SOMEONE):
+    for passage in skill.markdown.text_matches(_SOMEONE, "/users/", "/home/", ":\\"):
         who = passage.match[1]
         if who.lower() not in _ANYONE and who not in seen and not re.search(r"user|name|your|example", who, re.I):
             seen.add(who)
@@ -245,7 +261,7 @@ _BACKSLASH = re.compile(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|temp
 )
 def paths_have_forward_slashes(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is not None:
-        for found in skill.markdown.text_matches(_BACKSLASH):
+        for found in skill.markdown.text_matches(_BACKSLASH, "\\"):
             yield Problem(f"`{shown(found.text)}` has backslashes", found.span)
 
 
@@ -277,10 +293,10 @@ _RETIRED = re.compile(
 def facts_do_not_age(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is None:
         return
-    for found in skill.markdown.text_matches(_RETIRED):
+    for found in skill.markdown.text_matches(_RETIRED, "claude-", "gpt-", "davinci", "gemini-", "palm-2"):
         if not _HISTORY.search(found.block.text):
             yield Problem(f"`{shown(found.text)}` is a retired model", found.span)
-    for found in skill.markdown.prose_matches(_TIMED):
+    for found in skill.markdown.prose_matches(_TIMED, "201", "202"):
         if not _HISTORY.search(found.block.text):
             yield Problem(f"“{shown(found.text)}” will be out of date", found.span)
 

@@ -112,7 +112,18 @@ class Rule:
 
 
 _RULES: dict[str, Rule] = {}
-_MODULES = ("spec_file", "spec_fields", "structure", "references", "content", "workflow", "description")
+_MODULES = (
+    "spec_file",
+    "spec_fields",
+    "structure",
+    "references",
+    "content",
+    "workflow",
+    "description",
+    "security_text",
+    "security_shell",
+    "security_python",
+)
 
 
 def register(rule: Rule) -> None:

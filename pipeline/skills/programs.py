@@ -1,0 +1,108 @@
+"""The programs a skill holds or tells an agent to run: bundled scripts, fences, and commands in code spans, with
+context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.skills.findings import Severity
+from pipeline.skills.markdown import Block, BlockKind, Markdown
+from pipeline.skills.scripts import Language, Script, fence_language
+from pipeline.skills.subject import Subject
+
+_WARNS = re.compile(
+    r"\b(?:malicious|vulnerab|attack|exploit|injection|dangerous|insecure|unsafe|never|avoid|anti-?pattern|bad\b"
+    r"|wrong|don't|do not"
+    r"|red flags?|block(?:ed|s)?|den(?:y|ied)|forbid|detect|suspicious|payloads?|threat|audit|indicators?"
+    r"|patterns? to|examples? of)",
+    re.IGNORECASE,
+)
+_LOOKS_LIKE_SHELL = re.compile(
+    r"^\s*(?:\$ )?(?:sudo |curl |wget |bash |sh |rm |pip3? |npm |npx |git |echo |export |cat |chmod |dd |eval "
+    r"|source |crontab )",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program and where it stands. `is_bundled` is a file that runs; else it is shown in a text for the agent."""
+
+    script: Script
+    is_bundled: bool
+    file: str
+    block: Block | None = None
+    before: Block | None = None
+
+    @property
+    def is_warned_about(self) -> bool:
+        """Whether the text around it names it as dangerous."""
+        return self.block is not None and is_warned_about(self.block, self.before)
+
+    def weigh(self, severity: Severity) -> Severity:
+        """The severity in this place: one step lower where the text speaks of the danger or quotes it."""
+        if not self.is_warned_about:
+            return severity
+        return {Severity.ERROR: Severity.WARNING}.get(severity, Severity.INFO)
+
+
+def programs(skill: Subject, wanted: re.Pattern[str]) -> Iterator[Program]:
+    """The skill's programs whose text a pattern matches; the pattern keeps parsing to what a rule could report."""
+    yield from (program for program in all_programs(skill) if wanted.search(program.script.text))
+
+
+def all_programs(skill: Subject) -> tuple[Program, ...]:
+    """Every program of the skill, made once."""
+    found = skill.memo.get("programs")
+    if found is None:
+        found = skill.memo["programs"] = tuple(_all_programs(skill))
+    assert isinstance(found, tuple)
+    return found
+
+
+def _all_programs(skill: Subject) -> Iterator[Program]:
+    for script in skill.scripts:
+        yield Program(script, True, script.path)
+    if skill.markdown is not None:
+        yield from _shown("", skill.markdown)
+    for path, page in skill.pages:
+        yield from _shown(path, page)
+
+
+def _shown(path: str, page: Markdown) -> Iterator[Program]:
+    before: Block | None = None
+    for block in page.blocks:
+        if block.kind in (BlockKind.FENCE, BlockKind.CODE):
+            language = fence_language(block.language)
+            if language is None and not block.language and _LOOKS_LIKE_SHELL.search(block.text):
+                language = Language.SHELL
+            if language is not None:
+                first = block.line + (1 if block.kind is BlockKind.FENCE else 0)
+                script = Script(path, block.text, language, first, _indent(page, first, block.text))
+                yield Program(script, False, path, block, before)
+            continue
+        before = block
+    for text, block in page.code_spans:
+        if len(text) > 12 and " " in text and (("|" in text) or _LOOKS_LIKE_SHELL.match(text)):
+            span = page.find(block, text)
+            script = Script(path, text, Language.SHELL, span.line, span.column - 1)
+            yield Program(script, False, path, block)
+
+
+def _indent(page: Markdown, line: int, text: str) -> int:
+    """By how many columns a fence's content is indented or quoted in the file."""
+    first = text.split("\n", 1)[0]
+    source = page.text[page.lines.offset(line) : page.lines.line_end(line)].rstrip("\r")
+    return len(source) - len(first) if first and source.endswith(first) else 0
+
+
+def is_warned_about(block: Block, before: Block | None) -> bool:
+    """Whether the text around a block names it as dangerous, or the block is a quotation."""
+    if block.quoted:
+        return True
+    context = block.section if before is None else f"{block.section}\n{before.text[-300:]}"
+    own = block.text if block.kind not in (BlockKind.FENCE, BlockKind.CODE) else ""
+    return _WARNS.search(f"{context}\n{own}") is not None
