@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from bot.comments.markdown import inline_code
+from bot.comments.report import check_summary
 from bot.github.effects.context import ATTEMPTS, Context, Validate
 from bot.github.errors import GoneError, UnknownOutcomeError
 from bot.github.git import MAX_FILE_BYTES, GitReader
@@ -21,7 +23,6 @@ from pipeline.models import ReportedFinding
 NAME = "skill-fleet"
 BATCH = 50
 MAX_ANNOTATIONS = 250
-MAX_SUMMARY = 60_000
 SUPERSEDED_LOOKBACK = 5
 Conclusion = Literal["success", "failure", "neutral"]
 Level = Literal["failure", "warning", "notice"]
@@ -64,28 +65,18 @@ def external_id_of(job_key: str, key: str) -> str:
 def judge(path: str, files: Mapping[str, bytes] | None, validate: Validate) -> Conclude:
     """Errors fail; a folder that is not there says nothing about itself, so the run is neutral."""
     if not files:
-        return Conclude("neutral", "No skill here", f"There is no folder `{path}` at this commit.")
+        return Conclude("neutral", "No skill here", f"There is no folder {inline_code(path)} at this commit.")
     findings = tuple(validate(path, files))
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in _LEVELS}
     title = ", ".join(_counted(number, severity) for severity, number in counts.items() if number) or "No findings"
     shown = min(len(findings), MAX_ANNOTATIONS)
-    lines = [f"Skill `{path}`: {title[0].lower()}{title[1:]}."]
-    if shown < len(findings):
-        lines.append(f"The first {shown} findings are annotated; {len(findings) - shown} more are not shown.")
-    lines += [f"- {finding.severity}: {_place(finding)} {finding.message} ({finding.rule})" for finding in findings]
-    summary = "\n".join(lines)
-    if len(summary) > MAX_SUMMARY:
-        summary = summary[:MAX_SUMMARY].rpartition("\n")[0] + "\n- (the rest is left out here)"
+    summary = check_summary(findings, path=path, annotated=shown)
     return Conclude("failure" if counts["error"] else "success", title, summary, findings)
 
 
 def _counted(number: int, severity: str) -> str:
     noun = {"error": "error", "warning": "warning", "info": "note"}[severity]
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _place(finding: ReportedFinding) -> str:
-    return f"`{finding.file}:{finding.line}`" if finding.line else f"`{finding.file}`"
 
 
 async def read_skill(effect: Check, context: Context) -> dict[str, bytes] | None:

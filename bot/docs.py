@@ -16,6 +16,7 @@ from prometheus_client import Metric
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from bot.commands.manual import command_sections, commands_table
 from bot.metrics import Metrics
 from bot.repo_config import PATH, RepoConfig
 from bot.settings import PREFIX, Settings
@@ -83,6 +84,10 @@ class Made:
 
 
 PIECES = (
+    Made("commands.md", "commands", commands_table),
+    Made("commands.md", "command-sections", command_sections),
+    Made("security.md", "permissions", permission_table),
+    Made("security.md", "not-requested", not_requested),
     Made("configuration.md", "settings", settings_table),
     Made("configuration.md", "repository", repository_table),
     Made("setup.md", "permissions", permission_table),

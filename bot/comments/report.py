@@ -9,6 +9,7 @@ from pipeline.checkpoints import ValidateCheckpoint
 from pipeline.models import QualityAssessment, ReportedFinding
 
 MAX_ROWS = 50
+_SUMMARY_ROOM = 55_000
 _SIGNS = {"error": "❌ error", "warning": "⚠️ warning", "info": "💡 hint"}
 _SIZES = {
     "too_small": "too small",
@@ -99,10 +100,14 @@ def check_summary(findings: Sequence[ReportedFinding], *, path: str, annotated: 
         return f"{place}: all rules pass. Nothing to do."
     errors = any(finding.severity == "error" for finding in findings)
     verdict = "has to change before it is merged" if errors else "can be merged"
-    parts = [f"{place} {verdict}: {tally(findings)}.", findings_table(findings)]
+    parts = [f"{place} {verdict}: {tally(findings)}."]
     if annotated is not None and annotated < len(findings):
-        parts.append(f"{counted(annotated, 'finding')} of {len(findings):,} shown at their lines; the rest is above.")
-    return "\n\n".join(parts)
+        rest = len(findings) - annotated
+        parts.append(f"The first {annotated:,} are shown at their lines; {rest:,} more are not shown there.")
+    rows = len(findings)
+    while len(table := findings_table(findings, rows)) > _SUMMARY_ROOM and rows > 1:
+        rows = min(rows - 1, rows * _SUMMARY_ROOM // len(table))
+    return "\n\n".join([*parts, table])
 
 
 def _place(finding: ReportedFinding) -> str:

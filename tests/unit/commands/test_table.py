@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.manual import commands_page
+from bot.commands.manual import command_sections, commands_table
 from bot.commands.table import COMMANDS, CommandSpec, FromEdit, Verb
 from bot.comments.notices import help_text
 
@@ -29,4 +29,6 @@ def test_approvals_count_only_in_a_fresh_comment() -> None:
 
 
 def test_the_page_in_the_documentation_is_current() -> None:
-    assert PAGE.read_text() == commands_page(), "run `python -m bot.commands.manual > docs/commands.md`"
+    page = PAGE.read_text(encoding="utf-8")
+    assert commands_table() in page, "run `make docs`"
+    assert command_sections() in page, "run `make docs`"
