@@ -16,8 +16,8 @@ from bot.github.companions import RepositoryLists
 from bot.github.connection import Connection
 from bot.github.effects.context import Context
 from bot.github.effects.log import EffectLog
-from bot.github.effects.perform import perform
-from bot.github.errors import GoneError
+from bot.github.effects.perform import perform, refusal
+from bot.github.errors import GitHubError, GoneError
 from bot.github.git import GitReader, Trees
 from bot.github.models import FileContent, Permission, RepositoryRef
 from bot.github.taxonomy import SkillsReader
@@ -133,7 +133,13 @@ class GitHubService:
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""
-        result = await perform(effect, await self._context(effect, job_key, repository))
+        try:
+            context = await self._context(effect, job_key, repository)
+        except GitHubError as error:
+            if (refused := refusal(error)) is None:
+                raise
+            return refused
+        result = await perform(effect, context)
         log.info("effect", job=job_key, effect=effect.key, kind=effect.kind, outcome=result.kind)
         return result
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import JsonValue
 
 from bot.github.client import GitHubApi
+from bot.github.errors import ForbiddenError, InvalidError
 from bot.github.models import InstallationToken
 from bot.github.pacing import Clock, Sleep, utc_now
 from bot.github.secrets import Secret
@@ -148,12 +149,22 @@ class TokenSource:
         data: dict[str, JsonValue] = {"permissions": {**PERMISSIONS[scope.purpose]}}
         if scope.repository_id is not None:
             data["repository_ids"] = [scope.repository_id]
-        minted = await self._app.post(
-            "/app/installations/{installation}/access_tokens",
-            {"installation": scope.installation_id},
-            data,
-            InstallationToken,
-        )
+        try:
+            minted = await self._app.post(
+                "/app/installations/{installation}/access_tokens",
+                {"installation": scope.installation_id},
+                data,
+                InstallationToken,
+            )
+        except InvalidError as error:
+            needed = ", ".join(f"{name}: {level}" for name, level in PERMISSIONS[scope.purpose].items())
+            raise ForbiddenError(
+                error.request,
+                f"{error.message} The App needs these permissions on this repository: {needed}. "
+                "Somebody who manages the installation can grant them.",
+                status=error.status,
+                request_id=error.request_id,
+            ) from error
         now = self._clock()
         held.secret, held.minted_at = Secret(minted.token), now
         held.renew_at = max(minted.expires_at - RENEW_EARLY, now)
@@ -173,7 +184,8 @@ class InstallationCredential:
         return await self._tokens.get(self._scope)
 
     async def after_401(self, rejected: Secret, attempt: int, headers: Mapping[str, str]) -> Secret | None:
-        if self._tokens.is_young(self._scope, rejected):
+        """A young token gets three more chances a second apart; then, or when it is old, a new one takes its place."""
+        if attempt % 4 and self._tokens.is_young(self._scope, rejected):
             await self._tokens.wait_for_replicas()
             return rejected
-        return await self._tokens.get(self._scope, instead_of=rejected)
+        return await self._tokens.get(self._scope, instead_of=rejected) if attempt <= 4 else None

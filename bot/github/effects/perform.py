@@ -39,18 +39,31 @@ async def perform(effect: Effect, context: Context) -> EffectResult:
     """Make `effect` stand on GitHub. Raises TransientError when trying later is right."""
     try:
         return await _perform(effect, context)
-    except errors.LockedError:
-        return Refused(code="locked", reason="The conversation is locked, so nothing can be written there.")
-    except errors.ForbiddenError as error:
-        return Refused(code="forbidden", reason=f"GitHub does not permit it: {error.message}.")
-    except errors.GoneError as error:
-        return Refused(code="gone", reason=f"It is not there any more, or not visible to the App ({error.request}).")
-    except errors.ConflictError as error:
-        return Refused(code="conflict", reason=f"GitHub reports a conflict: {error.message}.")
-    except errors.InvalidError as error:
-        return Refused(code="invalid", reason=f"GitHub did not accept it: {error.message}.")
+    except errors.GitHubError as error:
+        if (refused := refusal(error)) is None:
+            raise
+        return refused
     except BadAddressError as error:
         return Refused(code="invalid", reason=str(error))
+
+
+def refusal(error: errors.GitHubError) -> Refused | None:
+    """GitHub's final word as a result, or None when it is not final."""
+    match error:
+        case errors.TransientError() | errors.UnauthorizedError():
+            return None
+        case errors.LockedError():
+            return Refused(code="locked", reason="The conversation is locked, so nothing can be written there.")
+        case errors.ForbiddenError():
+            return Refused(code="forbidden", reason=f"GitHub does not permit it: {error.message}")
+        case errors.GoneError():
+            return Refused(
+                code="gone", reason=f"It is not there any more, or not visible to the App ({error.request})."
+            )
+        case errors.ConflictError():
+            return Refused(code="conflict", reason=f"GitHub reports a conflict: {error.message}")
+        case _:
+            return Refused(code="invalid", reason=f"GitHub did not accept it: {error.message}")
 
 
 async def _perform(effect: Effect, context: Context) -> EffectResult:

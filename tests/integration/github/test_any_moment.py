@@ -186,3 +186,31 @@ async def test_losing_the_whole_effects_table_doubles_nothing(
 
         monkeypatch.setattr(here.service, "perform", forgetful)
         assert await journey(here) == seen
+
+
+async def test_enterprise_server_with_its_path_makes_no_difference(
+    undisturbed: tuple[dict[str, Any], int, int], tmp_path: Path
+) -> None:
+    seen, _, _ = undisturbed
+    async with town(tmp_path / "github", enterprise=True) as here:
+        assert here.sandbox.api_url.endswith("/api/v3")
+        assert await journey(here) == seen
+
+
+async def test_no_secret_is_seen_outside_the_authorization_header(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with town(tmp_path / "github") as here:
+        here.trouble(Kind.STATUS_AFTER, skip=3, times=2)
+        here.trouble(Kind.DROP_AFTER, skip=9, times=2)
+        seen = await journey(here)
+        tokens = [token for token in here.sandbox.world.tokens._installation if token.startswith("ghs_")]
+        assert len(tokens) >= 2
+        assert all(len(token) > 400 for token in tokens), "tokens of today's length"
+        sent = [f"{each.path} {each.query} {each.headers} {each.body}" for each in here.sandbox.api.log]
+        noted = [recorded.model_dump_json() for recorded in here.log._recorded.values()]
+        outside = "\n".join([*sent, *noted, *here.setbacks, str(seen), str(vars(here.service)), repr(here.options)])
+    outside += "".join(capfd.readouterr()) + caplog.text
+    secrets = [*tokens, here.sandbox.private_key, here.sandbox.private_key.splitlines()[5]]
+    assert not [secret for secret in secrets if secret in outside]

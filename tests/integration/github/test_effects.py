@@ -267,7 +267,9 @@ async def test_commits_by_people_are_kept_and_built_upon(here: Town, remembered:
     issue = await here.open_issue()
     first = await _published(here, publication(issue, draft(**{"references/a.md": "a\n"})), issue)
     branch = f"skill/issue-{issue}"
-    theirs = await _commit(here, branch, {"skills/release-notes/assets/x.txt": "x", "docs/y.md": "y"}, "By hand")
+    theirs = await commit_as_person(
+        here, branch, {"skills/release-notes/assets/x.txt": "x", "docs/y.md": "y"}, "By hand"
+    )
     if remembered == "nothing":
         here.log.forget()
     known = first.head_sha if remembered == "known head" else ""
@@ -279,7 +281,7 @@ async def test_commits_by_people_are_kept_and_built_upon(here: Town, remembered:
     assert "skills/release-notes/references/a.md" not in tree
 
 
-async def _commit(here: Town, branch: str, files: dict[str, str], message: str) -> str:
+async def commit_as_person(here: Town, branch: str, files: dict[str, str], message: str) -> str:
     ref = await here.ask("GET", f"/git/ref/heads/{branch}")
     parent = ref["object"]["sha"]
     base = (await here.ask("GET", f"/git/commits/{parent}"))["tree"]["sha"]
@@ -291,7 +293,7 @@ async def _commit(here: Town, branch: str, files: dict[str, str], message: str) 
 
 
 async def test_a_file_that_was_there_before_us_is_never_deleted(here: Town) -> None:
-    await _commit(
+    await commit_as_person(
         here, "main", {"skills/release-notes/SKILL.md": SKILL, "skills/release-notes/logo.svg": "<svg/>"}, "x"
     )
     issue = await here.open_issue()
@@ -339,7 +341,7 @@ async def test_an_existing_branch_and_pull_request_are_adopted(here: Town) -> No
     main = (await here.ask("GET", "/git/ref/heads/main"))["object"]["sha"]
     branch = f"skill/issue-{issue}"
     await here.ask("POST", "/git/refs", ref=f"refs/heads/{branch}", sha=main)
-    theirs = await _commit(here, branch, {"notes.md": "n"}, "Start")
+    theirs = await commit_as_person(here, branch, {"notes.md": "n"}, "Start")
     pull = await here.ask("POST", "/pulls", title="Mine", head=branch, base="main", body="My words")
     result = await _published(here, publication(issue, draft()), issue)
     assert result.pull_number == pull["number"]
@@ -348,7 +350,7 @@ async def test_an_existing_branch_and_pull_request_are_adopted(here: Town) -> No
 
 
 async def test_a_skill_that_is_already_there_word_for_word_is_no_pull_request(here: Town) -> None:
-    await _commit(here, "main", {"skills/release-notes/SKILL.md": SKILL}, "Already")
+    await commit_as_person(here, "main", {"skills/release-notes/SKILL.md": SKILL}, "Already")
     issue = await here.open_issue()
     result = await here.perform(publication(issue, draft()), issue)
     assert isinstance(result, Refused)
