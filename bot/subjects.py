@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from bot.jobs.job import job_key
-from bot.store.jobs import pull_key
+from bot.store.keys import pull_key
 
 OWN_EVENT = "skill_fleet"
 """Event name of what we tell ourselves: timers, reconciliation, the operator. Never accepted from outside."""
@@ -79,16 +79,6 @@ def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
             suite = _object(payload, "check_suite")
             return _of_check(repository, suite, suite)
     raise SubjectError(f"event {event!r} is not one we keep")
-
-
-def is_shared(key: str) -> bool:
-    """Does this key stand for every job of an installation or repository?"""
-    return key.startswith(("installation:", "repository:"))
-
-
-def is_pull(key: str) -> bool:
-    """Does this key name a pull request whose job is not known (yet)?"""
-    return ":pull/" in key
 
 
 def installation_of(payload: Mapping[str, JsonValue]) -> int | None:

@@ -5,6 +5,7 @@ or failed task) is found as an open inbox row and tried again, later and later; 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +15,14 @@ from typing import Protocol
 import structlog
 
 from bot.engine.runtime import WakeUp, wake_ups_for
-from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
+from bot.store.inbox import BEGINNING, Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
-from bot.subjects import OWN_EVENT, concerned, is_pull, is_shared
+from bot.store.keys import is_job, is_pull, is_shared
+from bot.subjects import OWN_EVENT, concerned
+
+LARGEST_DISPATCH = 500
+BUSY = 100
+"""Events in one dispatch that mean that intake is under load."""
 
 _log = structlog.get_logger(__name__)
 
@@ -109,22 +115,29 @@ class Dispatcher:
 
     async def wake_all_open(self) -> None:
         """Events left open by a process that died are due at once; those whose task failed keep their turn."""
-        await self.inbox.rekey_pulls()
+        await self.inbox.rekey_pulls(self.clock())
         await self._wake((found.key, found.last_id) for found in await self.inbox.all_open())
 
     async def dispatch(self) -> None:
         """Wake the jobs of the events stored since the last time."""
         fresh, self._fresh = self._fresh, []
-        if not fresh:
-            return
-        self._react(fresh)
-        keys = [(stored.key, stored.id) for stored in fresh]
-        pulls = [id_ for key, id_ in keys if is_pull(key)]
+        for start in range(0, len(fresh), LARGEST_DISPATCH):
+            await self._dispatch(fresh[start : start + LARGEST_DISPATCH])
+
+    async def _dispatch(self, fresh: Sequence[StoredEvent]) -> None:
+        now = self.clock()
+        begins = {stored.key for stored in fresh if stored.event.event in BEGINNING}
+        talk = [stored.id for stored in fresh if is_job(stored.key) and stored.key not in begins]
+        closed = await self.inbox.close_orphans(talk, now) if talk else set()
+        kept = [stored for stored in fresh if stored.id not in closed]
+        self._react(kept)
+        keys = [(stored.key, stored.id) for stored in kept if not is_pull(stored.key)]
+        pulls = [stored.id for stored in kept if is_pull(stored.key)]
         if pulls:
-            # Of a job we know: wake that. Of one we do not know (its pull request is being made right now, or it is
-            # none of ours): the sweeper asks again after the grace time.
-            keys += [(key, max(pulls)) for key in await self.inbox.rekey_pulls()]
-        await self._wake((key, id_) for key, id_ in keys if not is_pull(key))
+            # Of a job we know: wake that. Of one we do not know its pull request is being made right now, or it is none
+            # of ours: the sweeper asks again.
+            keys += [(key, max(pulls)) for key in await self.inbox.rekey_pulls(now)]
+        await self._wake(keys)
 
     async def _wake(self, keys: Iterable[tuple[str, int]]) -> None:
         pairs = list(keys)
@@ -138,7 +151,7 @@ class Dispatcher:
         due = await self.inbox.due(now)
         if not due:
             return
-        await self.inbox.rekey_pulls()
+        await self.inbox.rekey_pulls(self.clock())
         busy = await self.tasks.busy_keys()
         again: list[WakeUp] = []
         for found in await self.inbox.due(now):
@@ -146,6 +159,9 @@ class Dispatcher:
                 continue
             if is_shared(found.key):
                 await self._fan_out(found.key)
+                continue
+            if is_pull(found.key):
+                await self.inbox.close_unclaimed(found.key, now)
                 continue
             if found.attempts >= self.max_attempts:
                 await self._set_aside(found, now)
@@ -228,14 +244,19 @@ class Dispatcher:
             _log.warning("instant reaction failed", error=type(error).__qualname__)
 
     async def _dispatch_forever(self) -> None:
+        pause = self.schedule.coalesce
         while True:
             await self._signal.wait()
-            await asyncio.sleep(self.schedule.coalesce)
+            await asyncio.sleep(pause)
             self._signal.clear()
+            started, count = time.perf_counter(), len(self._fresh)
             try:
                 await self.dispatch()
             except Exception:
                 _log.exception("dispatch failed; the sweeper will find the events")
+            # Under load larger groups cost less: answering deliveries comes before waking their jobs.
+            spent = time.perf_counter() - started
+            pause = max(self.schedule.coalesce, min(1.0, 4 * spent), 0.25 if count > BUSY else 0)
 
     @staticmethod
     async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

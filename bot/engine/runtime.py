@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +23,7 @@ from sqlalchemy import Connection
 from bot.engine.steps import DurableSteps
 from bot.jobs.ports import Steps
 from bot.store.database import Database
+from bot.store.turns import TurnTaking
 
 QUEUE = "jobs"
 WORKFLOW = "advance"
@@ -74,6 +76,8 @@ class Engine:
         self.executor_id = "local" if database.is_sqlite else f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self.running: dict[str, float] = {}
         self.accepting = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def start(self) -> None:
         """Launch inside the running loop, so that tasks run on it. The schema is migrated already."""
@@ -88,6 +92,7 @@ class Engine:
             "serializer": serializer,
             "max_executor_threads": 32,
             "sys_db_pool_size": 4 if sqlite else 20,
+            "db_engine_kwargs": {"connect_args": {"factory": TurnTaking}} if sqlite else {},
             "log_level": "ERROR",
             "run_migrations": True,
             "scheduler_polling_interval_sec": 3600.0,
@@ -117,9 +122,11 @@ class Engine:
         self.accepting = False
         if self._client is None:
             return
-        # DBOS looks once a second whether its tasks are done; with none running there is nothing to look for.
-        drain = self._options.drain_seconds if self.running else 0
-        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=drain)
+        # Tasks that DBOS still claims now wait in run_task for their end: only those that began before are waited for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.drain_seconds):
+                await self._idle.wait()
+        await asyncio.to_thread(DBOS.destroy)
         # DBOS made its executor the loop's default one and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="loop-"))
         self._client.destroy()
@@ -193,6 +200,7 @@ class Engine:
                 asyncio.Event().wait()
             )  # claimed while stopping: it stays unfinished and is recovered at the next start
         self.running[task] = time.monotonic()
+        self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
                 await self._advance(key, task, self._steps)
@@ -202,6 +210,8 @@ class Engine:
                 raise
             finally:
                 del self.running[task]
+                if not self.running:
+                    self._idle.set()
 
 
 _current: Engine | None = None

@@ -19,6 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.store.turns import TurnTaking
+
 BUSY_TIMEOUT_MS = 30_000
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -83,7 +85,7 @@ def open_database(url: str) -> Database:
         folder = Path(synchronous.database or "").parent
         if not folder.is_dir():
             raise DatabaseError(f"The folder {folder} of the database does not exist. Create it or change the URL.")
-        engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4)
+        engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, connect_args={"factory": TurnTaking})
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
     else:
         engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, pool_pre_ping=True)

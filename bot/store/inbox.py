@@ -14,12 +14,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.jobs.events import InboxRow
+from bot.store.keys import is_pull
 from bot.store.tables import inbox, jobs
 
 SET_ASIDE = "set-aside"
 DROPPED = "dropped"
+NO_JOB = "no job"
+BEGINNING = ("issues", "skill_fleet")
+"""Events that may make a job where there is none."""
 GRACE = timedelta(seconds=30)
 """How long a row may stay open without a try before the sweeper looks at it."""
+PULL_PATIENCE = timedelta(minutes=10)
+"""How long an event of a pull request may wait for a job to claim that pull request."""
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
 
@@ -202,20 +208,49 @@ class Inbox:
             keys.setdefault(key, []).append(id_)
         return [OpenKey(key, min(found), max(found), 0) for key, found in keys.items()]
 
+    async def close_orphans(self, ids: Collection[int], now: datetime) -> set[int]:
+        """Close those of these rows that can concern no job; the rows that were closed.
+
+        Only an issue's own events can begin a job. Talk and checks of an issue without a job, and without an event of
+        its own still waiting, are what an organisation says all day; they are not worth a task each.
+        """
+        older = inbox.alias()
+        begins = select(older.c.id).where(
+            older.c.key == inbox.c.key, older.c.done_by.is_(None), older.c.event.in_(BEGINNING)
+        )
+        statement = (
+            update(inbox)
+            .where(
+                inbox.c.id.in_(list(ids)),
+                inbox.c.done_by.is_(None),
+                ~select(jobs.c.key).where(jobs.c.key == inbox.c.key).exists(),
+                ~begins.exists(),
+            )
+            .values(done_by=NO_JOB, done_at=now)
+            .returning(inbox.c.id)
+        )
+        async with self._engine.begin() as connection:
+            return set((await connection.execute(statement)).scalars())
+
+    async def close_unclaimed(self, key: str, now: datetime) -> None:
+        """No job made this pull request: its due events concern nobody."""
+        await self._update(
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.next_at <= now)
+            .values(done_by=NO_JOB, done_at=now)
+        )
+
     async def mark_done(self, ids: Collection[int], by: str, now: datetime) -> None:
         async with self._engine.begin() as connection:
             await mark_done_within(connection, ids, by, now)
 
-    async def rekey_pulls(self) -> set[str]:
+    async def rekey_pulls(self, now: datetime) -> set[str]:
         """Give open rows that arrived under a pull request to the job that made it; the keys of those jobs."""
-        owner = select(jobs.c.key).where(jobs.c.pull_key == inbox.c.key).scalar_subquery()
+        owner = select(jobs.c.key).where(jobs.c.pull_key == inbox.c.key)
         statement = (
             update(inbox)
-            .where(
-                inbox.c.done_by.is_(None),
-                inbox.c.key.in_(select(jobs.c.pull_key).where(jobs.c.pull_key.is_not(None))),
-            )
-            .values(key=owner)
+            .where(inbox.c.done_by.is_(None), owner.exists())
+            .values(key=owner.scalar_subquery(), next_at=now + GRACE)
             .returning(inbox.c.key)
         )
         async with self._engine.begin() as connection:
@@ -273,7 +308,7 @@ def _values(event: NewEvent) -> dict[str, object]:
         "installation_id": event.installation_id,
         "body": event.body,
         "received_at": event.received_at,
-        "next_at": event.received_at + GRACE,
+        "next_at": event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE),
     }
 
 

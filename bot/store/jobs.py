@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.ports import Loaded, SupersededError
-from bot.store.inbox import Inbox, mark_done_within
+from bot.store.inbox import Inbox, insert_ignoring_known, mark_done_within
+from bot.store.keys import pull_key
 from bot.store.tables import jobs
 
 INTERRUPTING = frozenset(
@@ -30,11 +30,6 @@ INTERRUPTING = frozenset(
     }
 )
 """Events that may change what a running phase should do. What it then does is the state machine's decision."""
-
-
-def pull_key(repo_id: int, number: int) -> str:
-    """Key of events that name a pull request and not the issue it came from, until the job is known."""
-    return f"{repo_id}:pull/{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +57,7 @@ class Jobs:
     def __init__(self, engine: AsyncEngine, inbox: Inbox) -> None:
         self._engine = engine
         self._inbox = inbox
+        self._insert = insert_ignoring_known(engine.dialect.name, jobs, ["key"])
 
     async def load(self, key: str) -> Loaded:
         row = await self.find(key)
@@ -79,12 +75,8 @@ class Jobs:
     async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str) -> bool:
         values = {**_columns(job), "rev": rev + 1, "last_task": task}
         if rev == 0:
-            try:
-                async with connection.begin_nested():
-                    await connection.execute(insert(jobs).values(key=job.key, created_at=job.created_at, **values))
-            except IntegrityError:
-                return False
-            return True
+            new = self._insert.values(key=job.key, created_at=job.created_at, **values)
+            return (await connection.execute(new)).rowcount == 1
         result = await connection.execute(update(jobs).where(jobs.c.key == job.key, jobs.c.rev == rev).values(**values))
         return result.rowcount == 1
 

@@ -226,3 +226,20 @@ async def test_a_second_process_on_the_same_file_is_refused_and_told_who_holds_i
     await start(advance)
     with pytest.raises(LockedError, match=f"process {os.getpid()} on "):
         await start(advance)
+
+
+async def test_talk_on_ordinary_issues_costs_no_task(start: StartService) -> None:
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance)
+    for n in range(5):
+        await service.put(NewEvent(f"talk-{n}", "7:9", "issue_comment", "created", b"{}"))
+    await service.put(_event("a", "7:1"))
+    await script.until(lambda seen: ("7:1", ["a"]) in seen)
+    assert [key for key, _ in script.seen] == ["7:1"]
+    assert (await service.stores.inbox.backlog()).open == 0

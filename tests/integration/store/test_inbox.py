@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.store.inbox import SET_ASIDE, NewEvent, retry_delay
-from bot.store.jobs import pull_key
+from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from tests.jobs import NOON, make_job, make_pull
 
@@ -68,9 +68,9 @@ async def test_a_row_set_aside_keeps_its_reason_until_it_is_requeued(stores: Sto
 
 async def test_events_of_a_pull_request_go_to_the_job_that_made_it(stores: Stores) -> None:
     await stores.inbox.add([event("a", pull_key(7, 9)), event("b", pull_key(7, 10)), event("c", pull_key(8, 9))])
-    assert await stores.inbox.rekey_pulls() == set()
+    assert await stores.inbox.rekey_pulls(NOON) == set()
     await stores.jobs.save(make_job(4, pull=make_pull(9, 4)), rev=0, done=[], task="t")
-    assert await stores.inbox.rekey_pulls() == {"7:4"}
+    assert await stores.inbox.rekey_pulls(NOON) == {"7:4"}
     assert [row.delivery for row in await stores.inbox.open_rows("7:4")] == ["a"]
     assert [row.delivery for row in await stores.inbox.open_rows(pull_key(7, 10))] == ["b"]
 
@@ -84,3 +84,29 @@ async def test_retention_forgets_what_is_done_and_keeps_what_is_open_or_set_asid
     assert await stores.retain(NOON) == 0
     assert await stores.retain(NOON + timedelta(days=1)) == 1
     assert [entry.delivery for entry in await stores.inbox.list_entries(state="all")] == ["aside", "open"]
+
+
+async def test_talk_on_issues_without_a_job_is_closed_in_bulk_and_everything_else_is_kept(stores: Stores) -> None:
+    await stores.jobs.save(make_job(1), rev=0, done=[], task="t")
+    talk = {"event": "issue_comment", "action": "created"}
+    await stores.inbox.add(
+        [
+            event("of a job", "7:1", **talk),
+            event("before its issue's label", "7:2", **talk),
+            event("the label", "7:2", event="issues", action="labeled"),
+            event("of nobody", "7:3", **talk),
+        ]
+    )
+    assert await stores.inbox.close_orphans([1, 2, 4], NOON) == {4}
+    assert [row.delivery for row in await stores.inbox.open_rows("7:3")] == []
+    assert len(await stores.inbox.open_rows("7:2")) == 2
+
+
+async def test_events_of_a_pull_request_that_nobody_claims_are_closed_after_a_while(stores: Stores) -> None:
+    key = pull_key(7, 9)
+    await stores.inbox.add([event("a", key)])
+    assert await stores.inbox.due(NOON + timedelta(minutes=5)) == []
+    late = NOON + timedelta(minutes=11)
+    assert [found.key for found in await stores.inbox.due(late)] == [key]
+    await stores.inbox.close_unclaimed(key, late)
+    assert await stores.inbox.open_rows(key) == []

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import JsonValue
 
-from bot.subjects import SubjectError, concerned, is_accepted, is_pull, is_shared, subject
+from bot.store.keys import is_pull, is_shared
+from bot.subjects import SubjectError, concerned, is_accepted, subject
 
 REPO: dict[str, JsonValue] = {"repository": {"id": 7}}
 

@@ -1,0 +1,21 @@
+"""Keys of what stands for a job until it is known."""
+
+
+def pull_key(repo_id: int, number: int) -> str:
+    """Key of events that name a pull request and not the issue it came from."""
+    return f"{repo_id}:pull/{number}"
+
+
+def is_pull(key: str) -> bool:
+    """Does this key name a pull request whose job is not known (yet)?"""
+    return ":pull/" in key
+
+
+def is_shared(key: str) -> bool:
+    """Does this key stand for every job of an installation or repository?"""
+    return key.startswith(("installation:", "repository:"))
+
+
+def is_job(key: str) -> bool:
+    """Does this key name a job itself?"""
+    return not is_pull(key) and not is_shared(key)

@@ -1,0 +1,36 @@
+"""The real service for benchmarks; jobs take note of their events and do nothing else.
+
+`python -m tests.bench.server`, set up by SKILL_FLEET_* variables.
+"""
+
+import argparse
+import sys
+
+from bot.app import Parts
+from bot.jobs.ports import Loaded, Steps
+from bot.metrics import Metrics
+from bot.serve import serve
+from bot.settings import Settings
+from bot.store.stores import Stores
+from pipeline.models import Value
+
+
+class Nothing(Value):
+    """A step's result that says nothing."""
+
+
+async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts:
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        loaded = await steps.run("load", Loaded, lambda: stores.jobs.load(key))
+
+        async def discard() -> Nothing:
+            await stores.jobs.discard(key, done=[row.id for row in loaded.rows], task=task)
+            return Nothing()
+
+        await steps.run("discard", Nothing, discard)
+
+    return Parts(advance=advance)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(argparse.Namespace(), compose))

@@ -1,0 +1,104 @@
+"""Writers of one SQLite file take turns."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from bot.store.turns import Turns, TurnTaking
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    path = str(tmp_path / "x.db")
+    with connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE t (n INTEGER UNIQUE)")
+    return path
+
+
+def connect(path: str) -> TurnTaking:
+    connection = sqlite3.connect(path, factory=TurnTaking, check_same_thread=False, isolation_level="IMMEDIATE")
+    connection.execute("PRAGMA busy_timeout=0")  # whoever meets SQLite's own lock fails at once
+    assert isinstance(connection, TurnTaking)
+    return connection
+
+
+def test_many_writers_never_meet_a_locked_file(path: str) -> None:
+    errors: list[Exception] = []
+
+    def write(worker: int) -> None:
+        connection = connect(path)
+        try:
+            for n in range(50):
+                connection.execute("INSERT INTO t VALUES (?)", (worker * 1_000 + n,))
+                connection.execute("UPDATE t SET n = n WHERE n = ?", (n,))
+                connection.commit() if n % 5 else connection.rollback()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert errors == []
+    assert connect(path).execute("SELECT count(*) FROM t").fetchone() == (8 * 40,)
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback", "close"])
+def test_the_turn_ends_with_the_transaction(path: str, end: str) -> None:
+    first, second = connect(path), connect(path)
+    first.execute("INSERT INTO t VALUES (1)")
+    getattr(first, end)()
+    second.execute("INSERT INTO t VALUES (2)")
+    second.commit()
+
+
+def test_a_statement_that_fails_keeps_nobody_waiting(path: str) -> None:
+    first, second = connect(path), connect(path)
+    first.execute("INSERT INTO t VALUES (1)")
+    first.commit()
+    with pytest.raises(sqlite3.OperationalError):
+        first.execute("INSERT INTO nowhere VALUES (1)")
+    with pytest.raises(sqlite3.IntegrityError):
+        first.execute("INSERT INTO t VALUES (1)")
+    first.rollback()
+    second.execute("INSERT INTO t VALUES (2)")
+    second.commit()
+
+
+def test_readers_need_no_turn(path: str) -> None:
+    writer, reader = connect(path), connect(path)
+    writer.execute("INSERT INTO t VALUES (1)")
+    assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    writer.commit()
+
+
+def test_who_waits_longest_is_next_and_patience_ends() -> None:
+    turns = Turns()
+    assert turns.take()
+    assert not turns.take(patience=0.01)
+    order: list[int] = []
+    started = threading.Barrier(2)
+
+    def wait(n: int) -> None:
+        started.wait()
+        assert turns.take()
+        order.append(n)
+        turns.give()
+
+    threads = []
+    for n in range(3):
+        threads.append(threading.Thread(target=wait, args=(n,)))
+        threads[-1].start()
+        started.wait()
+        while len(turns._waiting) <= n:
+            pass
+    turns.give()
+    for thread in threads:
+        thread.join(5)
+    assert order == [0, 1, 2]
