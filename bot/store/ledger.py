@@ -10,7 +10,7 @@ from bot.github.missed import SyntheticDelivery
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.payloads import Payload
 from bot.store.inbox import NewEvent
-from bot.store.jobs import pull_key
+from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from bot.store.tables import TALK, inbox, jobs
 from bot.subjects import subject

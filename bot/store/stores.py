@@ -47,14 +47,20 @@ class Stores:
         await migrate(self.database)
 
     async def retain(self, before: datetime, limit: int = 500) -> int:
-        """Delete one batch of what was finished before; how many rows. Jobs themselves and set-aside events stay."""
+        """Delete one batch of what was finished before; how many rows. Jobs and set-aside events stay."""
         ended = select(jobs.c.key).where(
             jobs.c.status.in_([status.value for status in ENDED]), jobs.c.updated_at < before
+        )
+        # Reconciliation asks what was heard of a job that has not ended: those events stay as long as it lives.
+        alive = (
+            select(jobs.c.key)
+            .where(jobs.c.key == inbox.c.key, jobs.c.status.not_in([status.value for status in ENDED]))
+            .exists()
         )
         deleted = 0
         async with self.database.engine.begin() as connection:
             for table, old in (
-                (inbox, (inbox.c.done_at < before) & inbox.c.error.is_(None)),
+                (inbox, (inbox.c.done_at < before) & inbox.c.error.is_(None) & ~alive),
                 (job_events, job_events.c.at < before),
                 (module_calls, module_calls.c.job_key.in_(ended)),
                 (effects, effects.c.job_key.in_(ended)),

@@ -86,6 +86,14 @@ async def test_retention_forgets_what_is_done_and_keeps_what_is_open_or_set_asid
     assert [entry.delivery for entry in await stores.inbox.list_entries(state="all")] == ["aside", "open"]
 
 
+async def test_what_was_heard_of_a_living_job_is_kept(stores: Stores) -> None:
+    await stores.jobs.save(make_job(1), rev=0, done=[], task="t")
+    await stores.inbox.add([event("of a living job", "7:1"), event("of nobody", "7:2")])
+    await stores.inbox.mark_done([1, 2], "t", NOON)
+    await stores.retain(NOON + timedelta(days=1))
+    assert [entry.key for entry in await stores.inbox.list_entries(state="all")] == ["7:1"]
+
+
 async def test_talk_on_issues_without_a_job_is_closed_in_bulk_and_everything_else_is_kept(stores: Stores) -> None:
     await stores.jobs.save(make_job(1), rev=0, done=[], task="t")
     talk = {"event": "issue_comment", "action": "created"}
