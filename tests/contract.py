@@ -25,22 +25,7 @@ from bot.sandbox.http import Exchange
 DESCRIPTION = Path(__file__).parent / "data" / "github-contract.json.gz"
 _URI = "urn:github"
 _SLASHED = ("/contents/{path}", "/compare/{basehead}")  # parameters that span slashes without the description saying so
-_ANYWHERE = {
-    301,
-    304,
-    307,
-    401,
-    403,
-    404,
-    409,
-    410,
-    415,
-    422,
-    429,
-    500,
-    502,
-    503,
-}  # answers GitHub may give to anything
+_ANYWHERE = {301, 304, 307, 400, 401, 403, 404, 409, 410, 415, 422, 429, 500, 502, 503}  # from anything on GitHub
 # Mistakes of the description itself. An account would have to be a user and an enterprise at once; a review comment
 # whose line has left the diff has no line and no position, as GitHub's own webhook schemas say.
 _MISTAKES = {

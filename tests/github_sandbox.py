@@ -71,7 +71,7 @@ class Client:
                 if raw and response.content_type == "application/json"
                 else raw.decode(errors="replace")
             )
-            return Answer(response.status, dict(response.headers), data if raw else None)
+            return Answer(response.status, response.headers, data if raw else None)
 
     async def get(self, path: str, /, **query: str | int) -> Json:
         return (await self.request("GET", path, **query)).ok()
@@ -341,7 +341,7 @@ class GitHub:
     async def control(self, path: str, body: Json, login: str = "", method: str = "POST") -> Json:
         url, headers = f"{self.sandbox.url}/_sandbox{path}", {"X-Sandbox-User": login, "User-Agent": USER_AGENT}
         async with self.session.request(method, url, json=body, headers=headers) as response:
-            return Answer(response.status, dict(response.headers), await response.json()).ok()
+            return Answer(response.status, response.headers, await response.json()).ok()
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,48 @@
+"""`skill-fleet sandbox` as a process: starts, says how to connect, keeps its secrets to itself, stops."""
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import aiohttp
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "sandbox", *arguments, stdout=-1, stderr=-1, cwd=Path(__file__).parents[3]
+    )
+
+
+async def test_it_serves_until_it_is_asked_to_stop(tmp_path: Path) -> None:
+    (tmp_path / "seed").mkdir()
+    (tmp_path / "seed" / "extra.md").write_text("extra")
+    state = tmp_path / "state"
+    arguments = ("--port", "0", "--json", "--state-dir", str(state), "--seed-dir", str(tmp_path / "seed"))
+    process = await start(*arguments, "--webhook-secret", "s3cret-s3cret-s3cret")
+    try:
+        assert process.stdout
+        connection = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+        headers = {"Authorization": f"Bearer {connection['people']['riley']}"}
+        url = f"{connection['api_url']}/repos/acme/skills/contents/extra.md"
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as response:
+            assert response.status == 200
+        for name in ("sandbox.json", "app.private-key.pem"):
+            assert stat.S_IMODE((state / name).stat().st_mode) == 0o600
+        assert json.loads((state / "sandbox.json").read_text())["app"]["webhook_secret"] == "s3cret-s3cret-s3cret"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_it_refuses_a_directory_it_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    for arguments in (("--state-dir", str(tmp_path)), ("--seed-dir", str(tmp_path / "none"))):
+        process = await start("--port", "0", *arguments)
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 2
+        assert b"skill-fleet sandbox: " in errors
+    assert os.listdir(tmp_path) == ["mine.txt"]
