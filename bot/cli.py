@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("pipeline.skills.command", "check skills against the specification and good practice"),
+    "create": ("pipeline.create", "write a skill in the terminal; leaves a branch in a local repository"),
     "serve": ("bot.serve", "run the GitHub bot"),
     "doctor": ("bot.doctor.command", "look whether everything is set up well, and say what to do"),
     "setup": ("bot.setup.command", "create the GitHub App and write its settings"),

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, get_origin
 from annotated_types import MaxLen
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from pipeline.visible import visible
+
 
 class Value(BaseModel):
     """An immutable value; unknown fields are refused so that a stored value never loses data silently."""
@@ -34,13 +36,13 @@ class Written(Value):
 
 
 class _Cut:
-    """Cuts a longer text at the last word that fits, marking the cut with an ellipsis."""
+    """Drops what nobody sees, and cuts a longer text at the last word that fits, marking the cut with an ellipsis."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
     def __call__(self, text: object) -> object:
-        if not isinstance(text, str) or len(text := text.strip()) <= self.limit:
+        if not isinstance(text, str) or len(text := visible(text).strip()) <= self.limit:
             return text
         kept = text[: self.limit - 1]
         return (kept.rsplit(None, 1)[0] if " " in kept else kept) + "…"

@@ -1,8 +1,9 @@
 """Which model to use and within which limits; refused at load when the provider would refuse it later."""
 
 import re
+from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 _REASONING = re.compile(
     r"^(?:o[1345](?:-(?:mini|nano|pro))?(?:-\d{4}-\d{2}-\d{2})?|gpt-5(?:\.\d+)*(?!-chat)(?:-.*)?)$", re.IGNORECASE
@@ -56,3 +57,25 @@ class ModelSettings(BaseModel):
 def is_reasoning(model: str) -> bool:
     """Whether the provider only takes temperature 1 and a large answer limit for this model."""
     return _REASONING.match(model.rpartition("/")[2]) is not None
+
+
+def from_environment(environment: Mapping[str, str], prefix: str = "SKILL_FLEET_") -> ModelSettings | None:
+    """Settings from `SKILL_FLEET_MODEL`, `SKILL_FLEET_MODEL_API_BASE` and so on; None when no model is named.
+
+    Raises ModelSettingsError naming the variable.
+    """
+    model = environment.get(f"{prefix}MODEL", "").strip()
+    if not model:
+        return None
+    values: dict[str, object] = {"model": model}
+    for name in ModelSettings.model_fields:
+        text = environment.get(f"{prefix}MODEL_{name.upper()}", "").strip()
+        if name != "model" and text:
+            values[name] = [item.strip() for item in text.split(",")] if name == "fallbacks" else text
+    try:
+        return ModelSettings.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        variable = f"{prefix}MODEL_{field.upper()}" if field not in ("", "model") else f"{prefix}MODEL"
+        raise ModelSettingsError(f"{variable}: {problem['msg'].removeprefix('Value error, ')}") from None

@@ -65,7 +65,8 @@ class UnderstandingWorkflow(PhaseWorkflow):
         )
 
     async def _structure(self, journey: Journey, requirements: Requirements, session: Session) -> Structure:
-        taken = [entry.name for entry in session.runtime.taxonomy.entries]
+        entries = session.runtime.taxonomy.entries
+        taken = list(dict.fromkeys([*(e.name for e in entries), *(e.path.rpartition("/")[2] for e in entries)]))
         structure: Structure = await self.validate_structure.acall(
             wished=journey.name_override or journey.request.name.strip(),
             wishes=[requirements.suggested_name, *requirements.topics[:2], journey.request.title],

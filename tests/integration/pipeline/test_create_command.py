@@ -1,0 +1,111 @@
+"""`skill-fleet create` against a real git repository."""
+
+import argparse
+import io
+from pathlib import Path
+
+import git
+import pytest
+from rich.console import Console
+
+from pipeline import create
+from pipeline.local import LocalRepository
+from tests.scripted_author import Author
+from tests.scripted_model import ScriptedModel
+
+REQUEST = (
+    "Review SQL migrations\n\n1. Find statements that lock a large table\n2. Check that indexes are created with "
+    "`CONCURRENTLY`\n3. Check that a backfill runs in batches\n"
+)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> git.Repo:
+    repo = git.Repo.init(tmp_path / "skills-repo")
+    with repo.config_writer() as config:
+        config.set_value("user", "name", "Ada")
+        config.set_value("user", "email", "ada@example.com")
+    existing = tmp_path / "skills-repo" / "skills" / "fax" / "SKILL.md"
+    existing.parent.mkdir(parents=True)
+    existing.write_text("---\nname: fax\ndescription: Sends a fax. Use when a fax is due.\n---\n\n# Fax\n")
+    repo.index.add(["skills/fax/SKILL.md"])
+    repo.index.commit("Start")
+    return repo
+
+
+def arguments(repository: git.Repo, *more: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    create.configure(parser)
+    return parser.parse_args([REQUEST, "--repo", str(repository.working_dir), *more])
+
+
+def console() -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(file=out, width=120), out
+
+
+def test_auto_approve_leaves_a_branch_with_the_commit_and_an_untouched_working_tree(
+    repository: git.Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SKILL_FLEET_MODEL", raising=False)
+    shown, out = console()
+    assert create.run(arguments(repository, "--auto-approve"), shown) == create.DONE
+    branch = repository.heads["skill/review-sql-migrations"]
+    text = branch.commit.tree["skills/review-sql-migrations/SKILL.md"].data_stream.read().decode()
+    assert "CONCURRENTLY" in text
+    assert "skills/fax/SKILL.md" in [item.path for item in branch.commit.tree.traverse()]
+    assert branch.commit.parents[0] == repository.head.commit
+    assert not repository.is_dirty(untracked_files=True)
+    assert f"@{branch.commit.hexsha[:12]} on branch skill/review-sql-migrations" in out.getvalue()
+    assert "without a language model" in out.getvalue()
+
+
+def test_a_second_skill_of_the_name_gets_a_numbered_branch(repository: git.Repo) -> None:
+    for _ in range(2):
+        assert create.run(arguments(repository, "--auto-approve"), console()[0]) == create.DONE
+    assert "skill/review-sql-migrations-2" in [head.name for head in repository.heads]
+
+
+def test_a_person_answers_refines_and_approves(repository: git.Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = iter(["skip", "Add a gotcha: SET NOT NULL scans the whole table.", "approve"])
+    shown, out = console()
+    monkeypatch.setattr(shown, "input", lambda prompt: next(replies))
+    assert create.run(arguments(repository), shown) == create.DONE
+    tree = repository.heads["skill/review-sql-migrations"].commit.tree
+    text = tree["skills/review-sql-migrations/SKILL.md"].data_stream.read().decode()
+    assert "SET NOT NULL scans the whole table." in text
+    assert "applied:" in out.getvalue()
+
+
+def test_cancelling_writes_nothing(repository: git.Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, _ = console()
+    monkeypatch.setattr(shown, "input", lambda prompt: "cancel")
+    assert create.run(arguments(repository), shown) == create.STOPPED
+    assert [head.name for head in repository.heads] == [repository.active_branch.name]
+
+
+def test_a_folder_without_a_repository_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    create.configure(parser)
+    assert create.run(parser.parse_args(["x", "--repo", str(tmp_path)])) == create.UNUSABLE
+    assert "git init" in capsys.readouterr().err
+
+
+async def test_a_model_is_used_when_one_is_named(repository: git.Repo) -> None:
+    async with ScriptedModel() as server:
+        author = Author(server)
+        settings = create.model_settings(
+            arguments(repository, "--model", "openai/scripted", "--api-base", server.base_url)
+        )
+        shown, out = console()
+        request = create.SkillRequest(title="PDF tables", text="Extract tables.", author="ada")
+        local = LocalRepository(Path(repository.working_dir))
+        assert await create.play(request, local, settings, shown, create.automatic) == create.DONE
+    assert "GenerateSkillContent" in author.asked
+    assert "Written by openai/scripted." in out.getvalue()
+
+
+def test_an_empty_repository_gets_its_first_commit_on_the_branch(tmp_path: Path) -> None:
+    repo = git.Repo.init(tmp_path / "new")
+    assert create.run(arguments(repo, "--auto-approve"), console()[0]) == create.DONE
+    assert repo.heads["skill/review-sql-migrations"].commit.parents == ()
