@@ -11,11 +11,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /build
 
 # What changes rarely comes first, so that a change of our code rebuilds only the last step.
-COPY requirements.lock requirements-build.lock ./
+COPY requirements-image.lock requirements-build.lock ./
 RUN python -m venv --without-pip /opt/skill-fleet \
-    && pip --python /opt/skill-fleet install --require-hashes --only-binary=:all: -r requirements.lock \
+    && pip --python /opt/skill-fleet install --require-hashes --no-deps --only-binary=:all: -r requirements-image.lock \
     && python -m venv /build/tools \
-    && /build/tools/bin/pip install --require-hashes --only-binary=:all: -r requirements-build.lock
+    && /build/tools/bin/pip install --require-hashes --no-deps --only-binary=:all: -r requirements-build.lock
 
 COPY pyproject.toml README.md LICENSE ./
 COPY bot ./bot

@@ -61,13 +61,14 @@ bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 	$(BIN)/python -m tests.bench
 
 # The locks name packages and hashes, never an index. requirements-validate.lock is all that the Action installs,
-# requirements-build.lock what the image needs to build the wheel.
+# requirements-image.lock all that the image does, and requirements-build.lock what it needs to build the wheel.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 lock: $(VENV)/.dev ## Resolve the requirements anew
 	$(LOCK) --upgrade --all-extras -o requirements-dev.lock
 	$(LOCK) --extra bot -c requirements-dev.lock -o requirements.lock
 	$(LOCK) -c requirements-dev.lock -o requirements-validate.lock
+	$(LOCK) --extra bot --overrides .ci/image-overrides.txt -c requirements-dev.lock -o requirements-image.lock
 	echo 'hatchling>=1.27' | $(subst pyproject.toml,-,$(LOCK)) -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## Remove what was installed and built

@@ -88,6 +88,9 @@ def main() -> int:
         replay.start(service, "--version")
         replay.start(service, "serve", "--help")
         replay.start(service, "validate", "--help")
+        python = f"{folder}/opt/skill-fleet/bin/python"
+        imports = "import bot.app, bot.doctor.command, pipeline.workflows.creation, pipeline.lm.ping"
+        subprocess.run([python, "-c", imports], check=True, env={"HOME": str(folder / "tmp")}, cwd=folder)
         size = sum(file.lstat().st_size for file in (folder / "opt").rglob("*") if not file.is_dir())
         print(f"replayed: {size / 1e6:.0f} MB in /opt/skill-fleet")
     return 0

@@ -25,16 +25,28 @@ def test_nothing_is_fetched_but_packages_pinned_by_hash() -> None:
         for step in stage.all("RUN"):
             assert not re.search(r"\b(curl|wget|apt-get|apt|git|npm)\b", step.rest), step
             for command in re.findall(r"pip\b[^&]*?\b(?:install|wheel)\b[^&]*", step.rest):
-                assert "--require-hashes --only-binary=:all:" in command or "--no-deps --no-index" in command, command
+                assert "--require-hashes --no-deps --only-binary=:all:" in command or "--no-deps --no-index" in command, command
     assert not SERVICE.all("ADD")
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-build.lock"])
+@pytest.mark.parametrize("name", ["requirements-image.lock", "requirements-build.lock"])
 def test_every_package_of_a_lock_has_hashes(name: str) -> None:
     text = (ROOT / name).read_text()
     packages = [block for block in re.split(r"\n(?=[a-z])", text) if "==" in block]
     assert packages
     assert [block.split("\n")[0] for block in packages if "--hash=sha256:" not in block] == []
+
+
+def packages(name: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9._-]+==\S+)", (ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_the_image_has_what_was_tested_less_litellm() -> None:
+    everything, image = packages("requirements.lock"), packages("requirements-image.lock")
+    assert image < everything
+    assert "litellm" in {package.partition("==")[0] for package in everything - image}
+    for name in ("dspy", "dbos", "aiohttp", "gidgethub", "sqlalchemy", "psycopg", "openai", "gepa"):
+        assert any(package.startswith(f"{name}==") for package in image), name
 
 
 def test_what_is_copied_exists_and_reaches_the_build() -> None:
