@@ -61,6 +61,13 @@ def render(skill: PlannedSkill, body: str) -> str:
     return render_skill(SkillMetadata.model_validate(skill.model_dump()), body)
 
 
+def with_body(draft: SkillDraft, body: str) -> SkillDraft:
+    """The draft with another body; its frontmatter stays byte for byte what it was."""
+    text = draft.skill_content
+    head = text[: len(text) - len(body_of(draft))]
+    return draft.model_copy(update={"files": {**draft.files, "SKILL.md": f"{head}{body.strip(chr(10)).rstrip()}\n"}})
+
+
 def body_of(draft: SkillDraft) -> str:
     """The Markdown below the frontmatter."""
     return read_document(draft.skill_content.encode("utf-8", "surrogatepass")).body.lstrip("\n")

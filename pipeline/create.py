@@ -47,6 +47,7 @@ _PLAIN: dict[str, AnswerKind] = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of the sub-command."""
     parser.add_argument("request", help="what the skill should do, in a sentence or more; `-` reads standard input")
+    parser.add_argument("--skill", default="", metavar="NAME", help="change this existing skill instead of a new one")
     parser.add_argument("--title", default="", help="a short title (default: the first line)")
     parser.add_argument(
         "--repo", type=Path, default=Path(), metavar="PATH", help="the skills repository (default: here)"
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace, console: Console | None = None) -> int:
         return UNUSABLE
     text = sys.stdin.read() if arguments.request == "-" else arguments.request
     title = arguments.title or text.strip().split("\n")[0][:200]
-    request = SkillRequest(title=title, text=text, author=getpass.getuser()[:100])
+    request = SkillRequest(title=title, text=text, existing_skill=arguments.skill, author=getpass.getuser()[:100])
     decide = automatic if arguments.auto_approve else Prompt(shown, approve=arguments.yes)
     return asyncio.run(play(request, repository, settings, shown, decide))
 
@@ -92,7 +93,13 @@ async def play(
     """Advance and decide until the journey ends; then commit what was validated."""
     model = build(settings) if settings else None
     tell = Teller(console)
-    runtime = Runtime(taxonomy=repository.taxonomy(), model=model, calls=MemoryCallStore(), emit=tell)
+    runtime = Runtime(
+        taxonomy=repository.taxonomy(),
+        model=model,
+        calls=MemoryCallStore(),
+        emit=tell,
+        skill_files=repository.skill_files,
+    )
     try:
         journey = await advance(Journey(request=request), runtime)
         while True:

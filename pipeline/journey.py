@@ -21,7 +21,17 @@ from pipeline.checkpoints import (
     StructureFixCheckpoint,
     ValidateCheckpoint,
 )
-from pipeline.models import Feedback, Generation, Phase, SkillRequest, Understanding, Usage, Validation, Value
+from pipeline.models import (
+    Feedback,
+    Generation,
+    Phase,
+    SkillDraft,
+    SkillRequest,
+    Understanding,
+    Usage,
+    Validation,
+    Value,
+)
 from pipeline.naming import name_problems, slug
 
 JourneyStatus = Literal["running", "pending_user_input", "pending_hitl", "completed", "cancelled", "failed"]
@@ -72,6 +82,7 @@ class Journey(Value):
     description_override: str = ""
     plan_feedback: list[str] = Field(default_factory=list)
     understanding: Understanding | None = None
+    existing: SkillDraft | None = Field(None, description="the skill to change, as it is now; None for a new one")
 
     pending_feedback: list[Feedback] = Field(default_factory=list, description="asked for, not yet incorporated")
     generation: Generation | None = None

@@ -47,6 +47,20 @@ class LocalRepository:
         manifests = {str(b.path): _text(b) for b in blobs if str(b.path).endswith((MARKETPLACE, PLUGIN))}
         return Taxonomy.build(skills, paths=paths, manifests=manifests)
 
+    async def skill_files(self, path: str) -> dict[str, str] | None:
+        """See `pipeline.runtime.SkillFiles`; as of the last commit."""
+        tree = self._repo.head.commit.tree / path if path else self._repo.head.commit.tree
+        found: dict[str, str] = {}
+        for item in tree.traverse():
+            if not isinstance(item, Blob):
+                continue
+            try:
+                data: bytes = item.data_stream.read()
+                found[str(item.path)[len(path) :].lstrip("/")] = data.decode()
+            except UnicodeDecodeError:
+                return None
+        return found
+
     def commit(self, draft: SkillDraft, message: str) -> Committed:
         """A new branch `skill/<name>` (numbered when taken) on the last commit, holding the draft."""
         index = (

@@ -77,6 +77,14 @@ class Drafter(Protocol):
         ...
 
 
+class SkillFiles(Protocol):
+    """Reads an existing skill so that it can be changed. Without it, requests can only be for new skills."""
+
+    async def __call__(self, path: str) -> Mapping[str, str] | None:
+        """All files of the skill in this directory, by path inside it; None when one of them is not text."""
+        ...
+
+
 def _ignore(event: WorkflowEvent) -> None:
     """The listener of nobody."""
 
@@ -93,6 +101,7 @@ class Runtime:
     model: Drafter | None = None
     calls: CallStore = field(default_factory=MemoryCallStore)
     emit: Callable[[WorkflowEvent], None] = _ignore
+    skill_files: SkillFiles | None = None
     clock: Callable[[], datetime] = _now
 
 

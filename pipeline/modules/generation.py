@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dspy
 
 from pipeline import naming, sections
-from pipeline.checking import assemble, body_of, check, description_of, sentence
+from pipeline.checking import assemble, body_of, check, description_of, sentence, with_body
 from pipeline.models import (
     Change,
     Feedback,
@@ -194,11 +194,12 @@ class IncorporateFeedbackModule(Step):
         )
         revision: signatures.Revision = answer.revision
         changed, impossible = _edited(parts, revision.edits)
-        skill = _as_is(plan, draft).skill_metadata
-        if revision.description and not naming.description_problems(revision.description):
-            skill = skill.model_copy(update={"description": naming.valid_description(revision.description)})
         new_files, refused = _files_edited(draft.files, revision.file_edits)
-        revised = assemble(plan.model_copy(update={"skill_metadata": skill}), sections.join(changed), new_files)
+        revised = draft.model_copy(update={"files": new_files})
+        if changed != parts:
+            revised = with_body(revised, sections.join(changed))
+        if revision.description and not naming.description_problems(revision.description):
+            revised = _described(revised, plan, naming.valid_description(revision.description))
         source = feedback[-1].source if feedback else ""
         changes = [Change(request=d.request, outcome=d.outcome, note=d.note, source=source) for d in revision.done]
         changes.extend(
@@ -216,6 +217,15 @@ def with_title(body: str, name: str) -> str:
         return body.lstrip()
     title = name if " " in name else name.replace("-", " ").capitalize()
     return f"# {' '.join(title.split())}\n\n{body.lstrip()}"
+
+
+def _described(draft: SkillDraft, plan: Plan, description: str) -> SkillDraft:
+    """The draft with another description; the frontmatter is rendered anew, the body is the same text."""
+    if description == description_of(draft):
+        return draft
+    as_is = _as_is(plan, draft)
+    skill = as_is.skill_metadata.model_copy(update={"description": description})
+    return assemble(as_is.model_copy(update={"skill_metadata": skill}), body_of(draft), draft.files)
 
 
 def _as_is(plan: Plan, draft: SkillDraft) -> Plan:

@@ -4,7 +4,7 @@ from pipeline import sections
 from pipeline.checking import body_of, errors
 from pipeline.checkpoints import EventType, PreviewCheckpoint
 from pipeline.journey import Journey
-from pipeline.models import Change, Feedback, Generation, Understanding
+from pipeline.models import Change, Feedback, Generation, SkillDraft, Understanding
 from pipeline.modules.generation import (
     Assessed,
     GenerateSkillContentModule,
@@ -43,12 +43,31 @@ class GenerationWorkflow(PhaseWorkflow):
         return preview(journey, generation, session)
 
     async def _write(self, journey: Journey, understanding: Understanding, session: Session) -> Generation:
+        if journey.existing is not None:
+            return await self._extend(journey.existing, journey, understanding, session)
         async with session.module("GenerateSkillContent", "Writing the draft"):
             draft = await self.generate.acall(
                 plan=understanding.plan, requirements=understanding.requirements, intent=understanding.intent
             )
         first = assessed(draft, understanding.plan, understanding.requirements, session.runtime.taxonomy)
         return await self._refine(journey, first, understanding, session, [])
+
+    async def _extend(
+        self, existing: SkillDraft, journey: Journey, understanding: Understanding, session: Session
+    ) -> Generation:
+        """The existing skill with what the request asks for worked in; the rest stays as it is."""
+        request = journey.request
+        words = [request.purpose or request.text, request.constraints, request.examples]
+        replies = [done.answer for done in journey.clarifications if done.answer]
+        text = "\n\n".join(part.strip() for part in [*words, *replies] if part.strip()) or request.title
+        feedback = Feedback(text=text[:70_000], by=request.author, source="request")
+        async with session.module("IncorporateFeedback", f"Changing the skill {existing.name}"):
+            done = await self.incorporate.acall(draft=existing, feedback=[feedback], plan=understanding.plan)
+        taxonomy = session.runtime.taxonomy
+        now = assessed(done.draft, understanding.plan, understanding.requirements, taxonomy)
+        if errors(now.findings):
+            return await self._refine(journey, now, understanding, session, done.changes, errors_only=True)
+        return describe(now, understanding, rounds=0, changes=done.changes)
 
     async def _change(
         self, journey: Journey, before: Generation, understanding: Understanding, session: Session

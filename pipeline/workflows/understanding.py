@@ -1,11 +1,13 @@
 """Phase 1: what is wanted, clarified with the person where it matters, and a plan for it."""
 
 import asyncio
+import re
 
 from pipeline import significance
+from pipeline.checking import description_of
 from pipeline.checkpoints import ClarifyCheckpoint, ConfirmCheckpoint, EventType, StructureFixCheckpoint
-from pipeline.journey import Journey
-from pipeline.models import Ambiguity, Duplicate, Requirements, Understanding
+from pipeline.journey import Failure, Journey
+from pipeline.models import Ambiguity, Duplicate, Placement, PlannedSkill, Requirements, SkillDraft, Understanding
 from pipeline.modules.understanding import (
     AnalyzeDependenciesModule,
     AnalyzeIntentModule,
@@ -16,7 +18,11 @@ from pipeline.modules.understanding import (
     ValidateStructureModule,
     near_duplicates,
 )
+from pipeline.outline.reading import assign
+from pipeline.runtime import CallFailed
 from pipeline.session import Session
+from pipeline.skills.metadata import read_metadata
+from pipeline.skills.taxonomy import TaxonomyEntry
 from pipeline.workflows.phase import PhaseWorkflow, stop_at
 
 
@@ -40,6 +46,13 @@ class UnderstandingWorkflow(PhaseWorkflow):
         open_questions = self._questions(journey, requirements, session)
         if open_questions:
             return stop_at(journey, self._clarify(journey, open_questions))
+
+        wanted = _extended(journey, session)
+        if wanted is not None:
+            existing = await _read_existing(wanted, session)
+            journey = journey.model_copy(update={"existing": existing})
+            structure = Structure(existing.name, description_of(existing))
+            return await self._plan(journey, requirements, structure, session)
 
         async with session.module("ValidateStructure", "Checking name and description"):
             structure = await self._structure(journey, requirements, session)
@@ -79,11 +92,14 @@ class UnderstandingWorkflow(PhaseWorkflow):
         self, journey: Journey, requirements: Requirements, structure: Structure, session: Session
     ) -> Journey:
         taxonomy = session.runtime.taxonomy
+        existing = journey.existing
         for name in ("AnalyzeIntent", "FindTaxonomyPath", "AnalyzeDependencies"):
             session.tell(EventType.MODULE_START, module=name)
         intent, placement, dependencies = await asyncio.gather(
             self.analyze_intent.acall(request=journey.request, requirements=requirements),
-            self.find_taxonomy_path.acall(requirements=requirements, name=structure.name, taxonomy=taxonomy),
+            _where_it_is(existing)
+            if existing is not None
+            else self.find_taxonomy_path.acall(requirements=requirements, name=structure.name, taxonomy=taxonomy),
             self.analyze_dependencies.acall(requirements=requirements, name=structure.name, taxonomy=taxonomy),
         )
         for name in ("AnalyzeIntent", "FindTaxonomyPath", "AnalyzeDependencies"):
@@ -97,8 +113,10 @@ class UnderstandingWorkflow(PhaseWorkflow):
                 assumptions=significance.assumptions(requirements.ambiguities, journey.clarifications),
                 plan_feedback=journey.plan_feedback,
                 name=structure.name,
-                description=journey.description_override,
+                description=journey.description_override or (structure.description if existing else ""),
             )
+        if existing is not None:
+            plan = plan.model_copy(update={"skill_metadata": _kept_metadata(existing)})
         if rationale:
             session.tell(EventType.REASONING, module="SynthesizePlan", message=rationale[:500])
         understanding = Understanding(
@@ -121,6 +139,7 @@ def _about_duplicates(journey: Journey, requirements: Requirements, session: Ses
     """The question whether an existing skill that is almost the same should be extended instead."""
     if journey.request.existing_skill.strip():
         return []
+    can_extend = session.runtime.skill_files is not None
     name = journey.name_override or requirements.suggested_name
     found: list[Duplicate] = near_duplicates(session.runtime.taxonomy, name, requirements.suggested_description)
     if not found:
@@ -130,7 +149,10 @@ def _about_duplicates(journey: Journey, requirements: Requirements, session: Ses
         Ambiguity(
             question=f"The skill `{closest.name}` ({closest.path}) looks much the same. Is a separate skill wanted?",
             why="Two skills for the same task compete, and agents then load either one.",
-            options=["Yes, a separate skill", f"No, extend `{closest.name}` instead"],
+            options=[
+                "Yes, a separate skill",
+                f"No, extend `{closest.name}` instead" if can_extend else "No, cancel this",
+            ],
             assumption=f"A separate skill is wanted besides `{closest.name}`.",
             affects="scope",
         )
@@ -146,3 +168,56 @@ def _structure_fix(journey: Journey, structure: Structure) -> StructureFixCheckp
         suggested_name=structure.suggested_name,
         suggested_description=structure.suggested_description,
     )
+
+
+_OURS = re.compile(r"^The skill `(?P<name>[a-z0-9-]+)` \(.*\) looks much the same\.")
+
+
+def _extended(journey: Journey, session: Session) -> TaxonomyEntry | None:
+    """The existing skill that the request, or an answer, wants changed."""
+    taxonomy = session.runtime.taxonomy
+    if session.runtime.skill_files is None:
+        return None
+    named = journey.request.existing_skill.strip().strip("`/").removesuffix("/SKILL.md")
+    if named:
+        found = taxonomy.find(named) or next((entry for entry in taxonomy.entries if entry.path == named), None)
+        if found is None:
+            raise CallFailed(
+                Failure(
+                    code="unknown_skill",
+                    message=f"There is no skill “{named[:80]}” in this repository to change.",
+                    retryable=False,
+                )
+            )
+        return found
+    for done in journey.clarifications:
+        replies, rest = assign(done.answer or "", [question.options for question in done.questions])
+        for number, question in enumerate(done.questions):
+            if match := _OURS.match(question.text):
+                reply = replies.get(number, rest if len(done.questions) == 1 else "").lower()
+                if "extend" in reply or reply == question.options[1].lower():
+                    return taxonomy.find(match["name"])
+    return None
+
+
+async def _read_existing(entry: TaxonomyEntry, session: Session) -> SkillDraft:
+    """The skill as it is. Raises CallFailed when it cannot be changed by us."""
+    assert session.runtime.skill_files is not None, "only asked for with a reader"
+    files = await session.runtime.skill_files(entry.path)
+    try:
+        if files is None:
+            raise ValueError("it holds files that are not text")
+        read_metadata(files["SKILL.md"])
+    except (KeyError, ValueError) as problem:
+        reason = str(problem).split("\n")[0][:200]
+        message = f"The skill “{entry.name}” cannot be changed here: {reason}."
+        raise CallFailed(Failure(code="unreadable_skill", message=message, retryable=False)) from None
+    return SkillDraft(name=entry.name, path=entry.path, files=dict(files))
+
+
+async def _where_it_is(existing: SkillDraft) -> Placement:
+    return Placement(recommended_path=existing.path, rationale="The skill is changed where it is.")
+
+
+def _kept_metadata(existing: SkillDraft) -> PlannedSkill:
+    return PlannedSkill.model_validate(read_metadata(existing.skill_content).model_dump())
