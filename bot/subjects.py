@@ -9,9 +9,6 @@ from pydantic import JsonValue
 from bot.jobs.job import job_key
 from bot.store.keys import pull_key
 
-OWN_EVENT = "skill_fleet"
-"""Event name of what we tell ourselves: timers, reconciliation, the operator. Never accepted from outside."""
-
 ACCEPTED: Mapping[str, frozenset[str]] = {
     "issues": frozenset({"opened", "edited", "labeled", "unlabeled", "closed", "reopened", "transferred", "deleted"}),
     "issue_comment": frozenset({"created", "edited", "deleted"}),

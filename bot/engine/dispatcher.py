@@ -15,10 +15,11 @@ from typing import Protocol
 import structlog
 
 from bot.engine.runtime import WakeUp, wake_ups_for
+from bot.jobs.events import OWN_EVENT
 from bot.store.inbox import BEGINNING, Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
 from bot.store.keys import is_job, is_pull, is_shared
-from bot.subjects import OWN_EVENT, concerned
+from bot.subjects import concerned
 
 LARGEST_DISPATCH = 500
 BUSY = 100
@@ -178,6 +179,7 @@ class Dispatcher:
         ids = await self.inbox.set_aside(found.key, found.last_id, reason, now)
         _log.error("events set aside", job=found.key, inbox=ids, reason=reason)
         self.observer.set_aside(len(ids))
+        self.stored(await self.inbox.add([_gave_up(found, now)]))
 
     async def fire_timers(self) -> None:
         """Reminders and expiries that are due become events of their jobs, once each."""
@@ -266,3 +268,15 @@ class Dispatcher:
                 await work()
             except Exception:
                 _log.exception("housekeeping failed; it is tried again")
+
+
+def _gave_up(found: OpenKey, now: datetime) -> NewEvent:
+    """What the job hears when its events were set aside, so that people are told if it was running."""
+    return NewEvent(
+        delivery=f"gave_up:{found.key}:{found.last_id}",
+        key=found.key,
+        event=OWN_EVENT,
+        action="gave_up",
+        body=f'{{"reason": "tried {found.attempts} times without success"}}'.encode(),
+        received_at=now,
+    )

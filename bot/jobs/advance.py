@@ -100,33 +100,34 @@ class _Worker:
     async def turn(self, number: int) -> bool:
         """One load, decide, write, save. True when there may be more to do."""
         turn = await self.steps.run(f"load:{number}", Turn, self._load)
-        job, rows = turn.loaded.job, turn.loaded.rows
+        job = turn.loaded.job
+        news = [row for row in turn.loaded.rows if not row.is_work]
+        work = [row.id for row in turn.loaded.rows if row.is_work]
         name = f"{self.task}:{number}"
-        if rows:
-            for row in rows:
+        if news:
+            for row in news:
                 job = await self._handle_row(job, row, turn.now, number)
-            done = [row.id for row in rows]
-            if job is None:
-                await self.steps.run(f"discard:{number}", Saved, lambda: self._discard(done, name))
-            else:
-                await self._save(job, turn.loaded.rev, done, name, number)
+            await self._finish(job, turn.loaded.rev, [row.id for row in news], name, number)
             return True
         if job is None or job.status is not JobStatus.RUNNING:
+            if work:
+                await self._finish(None, turn.loaded.rev, work, name, number)
             return False
         ended = await self._run_phases(job, turn, number)
         if ended is not None:
-            await self._save(ended, turn.loaded.rev, [], name, number)
+            await self._finish(ended, turn.loaded.rev, work, name, number)
         return True
 
     async def _load(self) -> Turn:
         return Turn(loaded=await self.ports.store.load(self.key), now=self.ports.clock())
 
-    async def _discard(self, done: list[int], task: str) -> Saved:
-        await self.ports.store.discard(self.key, done=done, task=task)
-        return Saved(rev=0)
+    async def _finish(self, job: Job | None, rev: int, done: list[int], task: str, number: int) -> None:
+        """Store the job (None: nothing to store) and mark the rows done, in one transaction."""
 
-    async def _save(self, job: Job, rev: int, done: list[int], task: str, number: int) -> None:
         async def save() -> Saved:
+            if job is None:
+                await self.ports.store.discard(self.key, done=done, task=task)
+                return Saved(rev=rev)
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
         await self.steps.run(f"save:{number}", Saved, save)

@@ -165,6 +165,13 @@ class RunAgain(Value):
     kind: Literal["run_again"] = "run_again"
 
 
+class GaveUp(Value):
+    """Advancing the job failed again and again for a reason of ours; `reason` is for the operator, not for people."""
+
+    kind: Literal["gave_up"] = "gave_up"
+    reason: str
+
+
 class PhaseEnded(Value):
     """The pipeline came back: a checkpoint, the end, or a failure. Not stored in the inbox."""
 
@@ -191,9 +198,17 @@ Event = Annotated[
     | CheckRequested
     | TimerDue
     | RunAgain
+    | GaveUp
     | PhaseEnded,
     Field(discriminator="kind"),
 ]
+
+
+OWN_EVENT = "skill_fleet"
+"""Event name of what we tell ourselves: work, timers, reconciliation, the operator. Never accepted from outside."""
+
+WORK = "work"
+"""Action of the row that stays open while a job is running, so that a lost task is found like any lost event."""
 
 
 class InboxRow(Value):
@@ -206,3 +221,7 @@ class InboxRow(Value):
     delivery: str
     received_at: datetime
     body: bytes
+
+    @property
+    def is_work(self) -> bool:
+        return self.event == OWN_EVENT and self.action == WORK

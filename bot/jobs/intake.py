@@ -19,7 +19,6 @@ from bot.jobs.payloads import Payload
 
 __all__ = ["BotIdentity", "interpret", "repository_of"]
 
-OWN_EVENT = "skill_fleet"
 MAX_BODY = 70_000
 ReviewState = Literal["approved", "changes_requested", "commented", "dismissed"]
 
@@ -301,6 +300,10 @@ def _run_again(reading: Reading) -> ev.Event | None:
     return ev.RunAgain()
 
 
+def _gave_up(reading: Reading) -> ev.Event | None:
+    return ev.GaveUp(reason=reading.payload.reason)
+
+
 _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("issues", "opened"): _opened,
     ("issues", "labeled"): _labeled,
@@ -326,6 +329,7 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("installation_repositories", "removed"): _gone("the App was removed from the repository"),
     ("repository", "deleted"): _gone("the repository was deleted"),
     ("repository", "archived"): _gone("the repository was archived"),
-    (OWN_EVENT, "timer"): _timer,
-    (OWN_EVENT, "run_again"): _run_again,
+    (ev.OWN_EVENT, "timer"): _timer,
+    (ev.OWN_EVENT, "run_again"): _run_again,
+    (ev.OWN_EVENT, "gave_up"): _gave_up,
 }

@@ -9,7 +9,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Facts, Turn
 from bot.jobs.job import ENDED, WAITING, Job, JobStatus, Role, job_key
-from pipeline.journey import Journey, retry
+from pipeline.journey import Failure, Journey, retry
 
 _BY_LABEL = "label_removed"
 _BY_CLOSING = "issue_closed"
@@ -123,6 +123,16 @@ def run_again(turn: Turn) -> None:
     """The operator's retry: only for what failed."""
     if turn.job.status is JobStatus.FAILED:
         take_up(turn, turn.job.started_by)
+
+
+def gave_up(turn: Turn) -> None:
+    """A fault of ours that kept coming back: stop, say so in one sentence, and keep everything for `/skill retry`."""
+    if turn.job.status is JobStatus.RUNNING:
+        failure = Failure(
+            code="gave_up", message="Something on my side kept failing, although I tried many times.", retryable=True
+        )
+        turn.move(JobStatus.FAILED, ended_reason=failure.message)
+        turn.say(f"failed:{turn.job.moves}", notices.failed(failure))
 
 
 def take_up(turn: Turn, by: str) -> None:

@@ -42,6 +42,8 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
             lifecycle.timer_due(turn, event)
         case ev.RunAgain():
             lifecycle.run_again(turn)
+        case ev.GaveUp():
+            lifecycle.gave_up(turn)
         case ev.Commented():
             conversation.commented(turn, event)
         case ev.CommentEdited():

@@ -144,3 +144,4 @@ class Payload(Part):
     check_suite: CheckSuite | None = None
     requested_action: RequestedAction | None = None
     timer: Literal["remind", "expire"] | None = None
+    reason: str = ""

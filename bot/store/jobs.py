@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.jobs.events import OWN_EVENT, WORK
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.ports import Loaded, SupersededError
-from bot.store.inbox import Inbox, insert_ignoring_known, mark_done_within
+from bot.store.inbox import Inbox, NewEvent, insert_ignoring_known, mark_done_within
 from bot.store.keys import pull_key
 from bot.store.tables import jobs
 
@@ -30,6 +31,19 @@ INTERRUPTING = frozenset(
     }
 )
 """Events that may change what a running phase should do. What it then does is the state machine's decision."""
+
+
+def _work(job: Job, rev: int) -> NewEvent:
+    """The row that is open as long as the job runs: what loses its task is found by the sweeper, counted and tried."""
+    return NewEvent(
+        delivery=f"{WORK}:{job.key}:{rev}",
+        key=job.key,
+        event=OWN_EVENT,
+        action=WORK,
+        body=b"{}",
+        repo_id=job.repository.id,
+        installation_id=job.repository.installation_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,8 @@ class Jobs:
         async with self._engine.begin() as connection:
             if not await self._write(connection, job, rev, task):
                 await self._assert_own(connection, job.key, rev, task)
+            elif job.status is JobStatus.RUNNING:
+                await self._inbox.add_within(connection, [_work(job, rev + 1)])
             if done:
                 await mark_done_within(connection, done, task, datetime.now(UTC))
         return rev + 1

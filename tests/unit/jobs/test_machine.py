@@ -554,3 +554,11 @@ def test_every_status_is_in_the_transition_table_and_promotion_is_final() -> Non
     assert set(TRANSITIONS) == set(JobStatus)
     assert TRANSITIONS[JobStatus.PROMOTED] == frozenset()
     assert set(JobStatus) > WAITING | ENDED
+
+
+def test_a_fault_of_ours_that_keeps_coming_back_stops_with_one_sentence() -> None:
+    decision = decide(make.job(), ev.GaveUp(reason="tried 10 times"), make.facts())
+    assert decision.job is not None
+    assert decision.job.status is JobStatus.FAILED
+    assert "`/skill retry`" in said(decision)
+    assert decide(waiting_at_preview(), ev.GaveUp(reason="x"), make.facts()).effects == ()
