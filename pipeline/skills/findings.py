@@ -68,7 +68,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem at a place. `file` is relative to the validated tree."""
+    """One problem at a place. `file` is relative to the validated tree, `context` is its line's text."""
 
     rule: str
     severity: Severity
@@ -81,6 +81,7 @@ class Finding:
     fixable: bool = False
     edits: tuple[Edit, ...] = ()
     evidence: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,12 @@ class SkillSummary:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A tree and its skills. `subjects` are the folders under validation; the others are there to be compared with."""
+    """A tree and its skills. `subjects` are the folders under validation; the others are there to be compared with.
+
+    `is_whole` says that the tree is a whole repository, so that its layout can be judged.
+    """
 
     tree: FileTree
     skills: Sequence[SkillSummary]
     subjects: frozenset[str]
+    is_whole: bool = False

@@ -79,7 +79,15 @@ class TextIndex:
 
     def similar_to(self, index: int, *, at_least: float) -> list[Match]:
         """The other texts at least this alike, best first."""
-        return [m for m in self._rank(self._vectors[index]) if m.index != index and m.score >= at_least]
+        vector = self._vectors[index]
+        rare = {word: weight for word, weight in vector.items() if self._frequency[word] <= 8 + self._documents // 20}
+        found: list[Match] = []
+        for other in sorted({number for word in rare for number, _ in self._postings[word]} - {index}):
+            theirs = self._vectors[other]
+            score = round(sum(weight * theirs.get(word, 0.0) for word, weight in vector.items()), 6)
+            if score >= at_least:
+                found.append(Match(other, score))
+        return sorted(found, key=lambda match: (-match.score, match.index))
 
     def _rank(self, vector: dict[str, float]) -> list[Match]:
         scores: dict[int, float] = {}

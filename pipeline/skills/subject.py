@@ -19,18 +19,19 @@ MAX_ENTRIES = 5_000
 class Subject:
     """One skill in a tree. `directory` is its folder relative to the tree, empty for the tree itself."""
 
-    def __init__(self, tree: FileTree, directory: str, *, is_repository_root: bool = False) -> None:
+    def __init__(self, tree: FileTree, directory: str, *, is_repository: bool = False) -> None:
         self.tree = tree
         self.directory = directory
         self.folder = posixpath.basename(directory) if directory else tree.name
-        self.is_repository_root = is_repository_root
+        self._is_repository = is_repository
+        self.is_repository_root = is_repository and not directory
         self.memo: dict[str, object] = {}
         self._read: dict[str, bytes | None] = {}
 
-    @cached_property
+    @property
     def is_in_repository(self) -> bool:
         """Whether the tree is a whole repository, so that what leaves the tree leaves the repository."""
-        return self.tree.exists(".git")
+        return self._is_repository
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:

@@ -8,8 +8,9 @@ these functions.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from pipeline.skills.frontmatter import YamlType
 from pipeline.skills.repository import Repository, SkillSummary
 from pipeline.skills.rules.registry import Problem, Profile, RepositoryProblem, Rule, all_rules
 from pipeline.skills.subject import Subject
+from pipeline.skills.suppression import apply_ignores, fingerprint
+
+PARALLEL_FROM = 100
+"""Skills; below, starting processes costs more than it saves."""
 
 Progress = Callable[[int, int], None]
 """Called with skills done and skills in all."""
@@ -31,10 +36,14 @@ class NoSkillsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to validate: for whom, and which rules to leave out or weigh differently."""
+    """How to validate: for whom, and which rules to leave out or weigh differently.
+
+    `is_repository` says whether the tree is a whole repository; None looks for `.git`.
+    """
 
     profile: Profile = Profile.DEFAULT
     severities: Mapping[str, Severity] = field(default_factory=dict)
+    is_repository: bool | None = None
 
 
 def validate(
@@ -44,9 +53,13 @@ def validate(
     profile: Profile | str = Profile.DEFAULT,
     options: Options | None = None,
     progress: Progress | None = None,
+    jobs: int = 1,
+    in_context: bool = False,
 ) -> ValidationReport:
     """Validates the skills below `paths` (relative to `root`) on disk.
 
+    `jobs` processes share the work, 0 for one per core when there is much to do. `in_context` compares the skills with
+    all others below `root`, which are not validated themselves.
     Raises NoSkillsError when a path holds none, OSError when the root cannot be read.
     """
     folder = Path(root)
@@ -61,7 +74,12 @@ def validate(
             raise NoSkillsError(f"no SKILL.md in {path or root}")
         directories.update(dict.fromkeys(found))
     chosen = options or Options(profile=Profile(profile))
-    return validate_directories(tree, tuple(sorted(directories)), options=chosen, progress=progress)
+    siblings: list[SkillSummary] = []
+    if in_context:
+        siblings = [summarize(Subject(tree, d)) for d in find_skills(tree) if d not in directories]
+    return validate_directories(
+        tree, tuple(sorted(directories)), options=chosen, siblings=siblings, progress=progress, jobs=jobs
+    )
 
 
 def validate_tree(
@@ -74,7 +92,8 @@ def validate_tree(
     """Validates every skill of an in-memory repository (or only the folders in `only`, against all others)."""
     tree = MemoryTree(files)
     directories = find_skills(tree) if only is None else tuple(sorted(clean_path(path) for path in only))
-    return validate_directories(tree, directories, options=options or Options(profile=Profile(profile)))
+    chosen = options or Options(profile=Profile(profile), is_repository=True)
+    return validate_directories(tree, directories, options=chosen)
 
 
 def validate_skill(
@@ -102,39 +121,95 @@ def validate_directories(
     options: Options,
     siblings: Sequence[SkillSummary] = (),
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> ValidationReport:
     """Runs every rule over the given skill folders of a tree, then the repository rules over all of them."""
     started = time.perf_counter()
     rules = tuple(all_rules().values())
     checked: list[tuple[SkillReport, SkillSummary]] = []
-    for done, directory in enumerate(directories, start=1):
-        checked.append(check_skill(tree, directory, rules, options))
+    for item in _checked(tree, directories, rules, options, jobs):
+        checked.append(item)
         if progress is not None:
-            progress(done, len(directories))
+            progress(len(checked), len(directories))
     summaries = [summary for _, summary in checked]
     known = {summary.path for summary in summaries}
     others = [sibling for sibling in siblings if sibling.path not in known]
-    repository = Repository(tree, (*summaries, *others), frozenset(known))
+    repository = Repository(tree, (*summaries, *others), frozenset(known), _is_repository(tree, options))
     skills, rest = _with_repository_findings([report for report, _ in checked], repository, rules, options)
     return ValidationReport(skills, time.perf_counter() - started, rest)
+
+
+def _checked(
+    tree: FileTree, directories: Sequence[str], rules: Sequence[Rule], options: Options, jobs: int
+) -> Iterator[tuple[SkillReport, SkillSummary]]:
+    """Each folder's report in order; by several processes when asked for and worth it."""
+    cores = os.cpu_count() or 1
+    workers = jobs if jobs > 0 else (cores if len(directories) >= PARALLEL_FROM else 1)
+    if workers <= 1 or len(directories) < 2 or not isinstance(tree, DiskTree):
+        for directory in directories:
+            yield check_skill(tree, directory, rules, options)
+        return
+    import multiprocessing
+    from functools import partial
+
+    with multiprocessing.get_context().Pool(min(workers, len(directories))) as pool:
+        work = partial(_check_on_disk, tree.root, options)
+        yield from pool.imap(work, directories, chunksize=max(1, min(32, len(directories) // (workers * 4))))
+
+
+def _check_on_disk(root: Path, options: Options, directory: str) -> tuple[SkillReport, SkillSummary]:
+    return check_skill(DiskTree(root), directory, tuple(all_rules().values()), options)
+
+
+def without_baseline(
+    report: ValidationReport, accepted: Mapping[tuple[str, str, str], int], baseline: str, *, complete: bool
+) -> ValidationReport:
+    """The report without the findings a baseline accepts. When the run was `complete`, stale entries are noted."""
+    left = dict(accepted)
+
+    def is_new(finding: Finding) -> bool:
+        key = (finding.file, finding.rule, fingerprint(finding))
+        if left.get(key, 0) > 0:
+            left[key] -= 1
+            return False
+        return True
+
+    skills = tuple(
+        _judged(skill, [finding for finding in skill.findings if is_new(finding)]) for skill in report.skills
+    )
+    rest = [finding for finding in report.repository if is_new(finding)]
+    if complete:
+        for (file, rule, _), count in sorted(left.items()):
+            if count > 0:
+                message = f"{count} accepted {rule} of {file} is no longer found: write the baseline anew"
+                rest.append(Finding("IGN002", Severity.INFO, message, baseline))
+    return ValidationReport(skills, report.seconds, tuple(rest))
 
 
 def check_skill(
     tree: FileTree, directory: str, rules: Sequence[Rule], options: Options
 ) -> tuple[SkillReport, SkillSummary]:
     """Runs the rules about single skills over one folder."""
-    subject = Subject(tree, directory, is_repository_root=not directory and tree.exists(".git"))
-    findings: list[Finding] = []
+    subject = Subject(tree, directory, is_repository=_is_repository(tree, options))
+    found: list[tuple[Rule, Severity, Problem]] = []
     for rule in rules:
         if rule.check is None:
             continue
         for problem in rule.check(subject):
             severity = _severity(rule, problem, options)
             if severity is not Severity.OFF:
-                findings.append(_finding(rule, severity, problem, join(directory, problem.file or subject.skill_path)))
+                found.append((rule, severity, problem))
+    findings = [
+        _finding(rule, severity, problem, join(directory, problem.file or subject.skill_path), _line(subject, problem))
+        for rule, severity, problem in apply_ignores(subject, found, all_rules())
+    ]
     summary = summarize(subject)
     report = SkillReport(directory or ".", summary.name or subject.folder, Verdict.PASS, ())
     return _judged(report, findings), summary
+
+
+def _is_repository(tree: FileTree, options: Options) -> bool:
+    return tree.exists(".git") if options.is_repository is None else options.is_repository
 
 
 def summarize(subject: Subject) -> SkillSummary:
@@ -166,7 +241,24 @@ def _severity(rule: Rule, problem: Problem | RepositoryProblem, options: Options
     return chosen if chosen is not None and problem.severity is None else severity
 
 
-def _finding(rule: Rule, severity: Severity, problem: Problem | RepositoryProblem, file: str) -> Finding:
+def _line(subject: Subject, problem: Problem) -> str:
+    """The text of the line a problem is about; empty when it is about the file as a whole."""
+    number = problem.span.line
+    if number < 1:
+        return ""
+    path = problem.file or subject.skill_path
+    if path == subject.skill_path and subject.document is not None:
+        document = subject.document
+        if number > document.lines.count:
+            return ""
+        return document.text[document.lines.offset(number) : document.lines.line_end(number)].strip()[:200]
+    lines = (subject.text(path) or "").split("\n", number)
+    return lines[number - 1].strip()[:200] if len(lines) >= number else ""
+
+
+def _finding(
+    rule: Rule, severity: Severity, problem: Problem | RepositoryProblem, file: str, context: str = ""
+) -> Finding:
     edits = problem.edits if isinstance(problem, Problem) else ()
     span = problem.span
     return Finding(
@@ -181,6 +273,7 @@ def _finding(rule: Rule, severity: Severity, problem: Problem | RepositoryProble
         fixable=bool(edits),
         edits=edits,
         evidence=problem.evidence,
+        context=context,
     )
 
 

@@ -115,7 +115,6 @@ def references_exist(skill: Subject) -> Iterator[Problem]:
     fix="Bundle the file and link to it relative to the skill's folder.",
     bad={
         "skills/pdf-forms/SKILL.md": VALID + "\nRead [the keys](../../../secrets/keys.md) first.\n",
-        ".git/HEAD": "ref: refs/heads/main\n",
     },
     good={"pdf-forms/SKILL.md": VALID},
 )

@@ -123,6 +123,8 @@ _MODULES = (
     "security_text",
     "security_shell",
     "security_python",
+    "taxonomy",
+    "ignoring",
 )
 
 

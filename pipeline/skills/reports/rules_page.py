@@ -1,0 +1,127 @@
+"""`docs/rules.md`, from the registry: what each rule reports, why, on whose authority, and how to comply."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from pipeline.skills.files import Symlink
+from pipeline.skills.rules.registry import Example, Rule, all_rules
+
+_GROUPS = {
+    "SPEC": "Specification: the file loads, and its fields conform",
+    "STR": "Structure: sizes, references and files",
+    "CON": "Content: what the body says",
+    "DES": "Description: whether an agent picks the skill",
+    "SEC": "Security: what the skill does, hides or grants",
+    "TAX": "Repository: where skills are, and how they get along",
+    "IGN": "Exceptions",
+}
+_INTRODUCTION = """# Rules
+
+Generated from the registry by `python -m pipeline.skills.reports.rules_page docs/rules.md`; do not edit.
+
+A skill is **unloadable** when an error of a rule marked ⛔ is found: clients would skip it. It **fails** when any other
+error is found, and **passes** otherwise: warnings and notes are advice, and never fail a build unless asked to
+(`--fail-on warning`, or `--profile strict`, which makes every warning an error).
+
+*Origin* says on whose authority a rule speaks: the specification (`spec`), a client (`client:…`), good practice,
+security, or the repository as a whole. Where a profile weighs a rule differently, it says so.
+
+Silence a finding with `skill-fleet: ignore RULE reason` in a comment (`# …` in the frontmatter, for the whole skill, or
+in a script; `<!-- … -->` in Markdown, for the same and the next line), or with a baseline file. Security errors can be
+silenced by the baseline only. A comment or entry that silences nothing is reported.
+
+## What was changed after trying the rules on real skills
+
+- **STR003**, **STR012**: warnings, not errors; the specification has no limit, and an unclosed fence is valid.
+- **STR005**: absolute links are warnings, and only for folders of a file system: `/docs/x` is mostly a web path.
+- **STR004**: code spans count only when the skill has that folder; skills often speak of a project's own `scripts/`.
+- **STR007**, **DES003**, **DES008**: notes; as warnings they were right and nobody's problem.
+- **STR013** leaves trailing spaces alone: two of them are a line break.
+- **SEC004**: installers of well-known tools are notes, other HTTPS installers warnings; the rest are errors.
+- **SEC012**: only hosts made for hiding are reported, not every host a script names.
+- **TAX001**: a warning, and copies for different agents are no duplicates.
+- **DES011** says nothing when there is no trigger set at all: that would be a finding on nearly every skill.
+- **SPEC024** is new (YAML 1.1 booleans); **SEC017**-**SEC020** split Python and JavaScript from the shell rules.
+"""
+
+
+def render_rules_page() -> str:
+    """The page, with a final newline."""
+    parts = [_INTRODUCTION]
+    rules = list(all_rules().values())
+    for prefix, title in _GROUPS.items():
+        members = sorted((r for r in rules if r.id.rstrip("0123456789") == prefix), key=lambda r: r.id)
+        parts.append(f"## {title}\n")
+        parts.append("| Rule | Severity | Origin | Reports |\n| --- | --- | --- | --- |")
+        parts.append("\n".join(_row(rule) for rule in members) + "\n")
+        parts.extend(_section(rule) for rule in members)
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _row(rule: Rule) -> str:
+    mark = " ⛔" if rule.breaks_loading else ""
+    what = rule.what.replace("|", "\\|")
+    return f"| [{rule.id}](#{rule.id.lower()}) | {rule.severity.value}{mark} | {rule.origin} | {what} |"
+
+
+def _section(rule: Rule) -> str:
+    marks = [rule.severity.value, rule.origin]
+    marks += ["fixable"] if rule.fixable else []
+    marks += [f"{profile.value}: {severity.value}" for profile, severity in rule.profiles.items()]
+    lines = [
+        f"### {rule.id}",
+        "",
+        f"*{' · '.join(marks)}* ([source]({rule.source}))",
+        "",
+        f"Reports {rule.what}.",
+        "",
+        rule.why,
+        "",
+        f"**How to fix:** {rule.fix}",
+        "",
+        "Bad:",
+        "",
+        _fenced(example_text(rule.bad)),
+        "",
+        "Good:",
+        "",
+        _fenced(example_text(rule.good)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _fenced(text: str) -> str:
+    fence = "`" * max(3, max((len(run) for run in _backtick_runs(text)), default=0) + 1)
+    return f"{fence}text\n{text.rstrip(chr(10))}\n{fence}"
+
+
+def _backtick_runs(text: str) -> list[str]:
+    return [run for run in "".join(c if c == "`" else " " for c in text).split() if run]
+
+
+def example_text(example: Example, *, limit: int = 14) -> str:
+    """An example as text: each file under its path, long ones cut, what cannot be printed escaped."""
+    files: Mapping[str, str | bytes | Symlink] = (
+        {"pdf-forms/SKILL.md": example} if isinstance(example, str) else example
+    )
+    shown = list(files.items())[:4]
+    more = f"\n\n[… and {len(files) - 4} more files]" if len(files) > 4 else ""
+    return "\n\n".join(f"# {path}\n{_content(content, limit)}" for path, content in shown) + more
+
+
+def _content(content: str | bytes | Symlink, limit: int) -> str:
+    if isinstance(content, Symlink):
+        return f"(a link to {content.target})"
+    text = content if isinstance(content, str) else content.decode("utf-8", "backslashreplace")
+    shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text).rstrip("\n").split("\n")
+    cut = [line if len(line) <= 160 else line[:150] + " […]" for line in shown]
+    return "\n".join(cut if len(cut) <= limit else [*cut[:limit], "[…]"])
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    Path(sys.argv[1]).write_text(render_rules_page(), encoding="utf-8")
