@@ -99,7 +99,7 @@ async def test_a_person_creates_the_app_in_the_browser(
         page = await response.text()
         assert "Content-Security-Policy" in response.headers
         assert response.headers["Cache-Control"] == "no-store"
-        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Referrer-Policy"] == "strict-origin"
     app = await visit.task
     assert app.id == 4711
     assert app.organization == "acme"
