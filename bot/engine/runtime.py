@@ -52,7 +52,7 @@ class WakeUp:
 @dataclass(frozen=True)
 class EngineOptions:
     workers: int = 16
-    polling_seconds: float = 0.1
+    polling_seconds: float = 0.2
     drain_seconds: int = 25
     recorded_errors: tuple[type[Exception], ...] = ()
 
