@@ -77,8 +77,10 @@ class Service:
             stores.database,
             self._advance,
             self._task_failed,
+            self._task_postponed,
             EngineOptions(
                 workers=settings.workers,
+                per_repository=settings.repository_limit,
                 polling_seconds=self.polling_seconds,
                 drain_seconds=settings.drain_seconds,
                 recorded_errors=self.parts.recorded_errors,
@@ -136,6 +138,9 @@ class Service:
     async def _task_failed(self, key: str, reason: str) -> None:
         self.metrics.tasks_failed.labels(reason.partition(":")[0]).inc()
         await self.stores.inbox.note_failure(key, reason, datetime.now(UTC))
+
+    async def _task_postponed(self, key: str) -> None:
+        await self.stores.inbox.postpone(key, datetime.now(UTC))
 
 
 SERVICE = web.AppKey("SERVICE", Service)

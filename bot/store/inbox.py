@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, Row, RowMapping, func, select, tuple_, update
+from sqlalchemy import Insert, Row, RowMapping, case, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,6 +26,8 @@ GRACE = timedelta(seconds=30)
 """How long a row may stay open without a try before the sweeper looks at it."""
 PULL_PATIENCE = timedelta(minutes=10)
 """How long an event of a pull request may wait for a job to claim that pull request."""
+POSTPONED = timedelta(minutes=5)
+"""How long other processes leave a postponed job alone; its own process wakes it as soon as there is room."""
 ROWS_PER_INSERT = 64
 _COLUMNS = (
     "delivery",
@@ -223,6 +225,17 @@ class Inbox:
             update(inbox)
             .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.attempts > 0)
             .values(error=reason[:2_000])
+        )
+
+    async def postpone(self, key: str, now: datetime) -> None:
+        """The rows of `key` could not have their turn: that was no try."""
+        await self._update(
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None))
+            .values(
+                next_at=now + POSTPONED,
+                attempts=case((inbox.c.attempts > 0, inbox.c.attempts - 1), else_=0),
+            )
         )
 
     async def set_aside(self, key: str, up_to: int, reason: str, now: datetime) -> list[int]:

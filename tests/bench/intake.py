@@ -191,7 +191,7 @@ def main() -> None:
     print(bare)
     print(ours)
     print(
-    print(f"intake: {ours.rate / bare.rate:.2f} of the bare rate in the same run, {ours.cpu / bare.cpu:.1f} of its CPU")
+        print(f"intake: {ours.rate / bare.rate:.2f} of the bare rate beside it, {ours.cpu / bare.cpu:.1f} of its CPU")
     )
 
 
