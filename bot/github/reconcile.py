@@ -23,8 +23,6 @@ log = structlog.get_logger(__name__)
 LOOKBACK = dt.timedelta(days=3)
 OVERLAP = dt.timedelta(minutes=30)
 FIRST_PATIENCE = dt.timedelta(minutes=2)
-SOON = dt.timedelta(minutes=1)
-"""After a round that found something there may be more to find."""
 MAX_ATTEMPTS = 4
 MAX_REDELIVERIES = 500
 
@@ -43,31 +41,26 @@ class Reconciler:
     _looked_back_to: dt.datetime | None = field(default=None, init=False)
 
     async def once(self) -> int:
-        """Ask for missed deliveries, or, when there are none, compare states; how many events were missing.
-
-        What was asked for is on its way: comparing at the same time would hear it twice. Failures are logged.
-        """
+        """Ask for missed deliveries, then compare states; how many events were missing. Failures are logged."""
         started = self.connection.clock()
         since = self._looked_back_to or started - LOOKBACK
+        found = 0
         try:
-            if asked := await self.redeliver(since):
-                return asked
+            found += await self.redeliver(since)
             self._looked_back_to = started - OVERLAP
         except GitHubError as error:
             log.warning("reconcile_deliveries_failed", error=str(error))
-        return await self.compare()
+        return found + await self.compare()
 
     async def forever(self, every: dt.timedelta) -> None:
         """Now and then periodically, until cancelled. Nothing that goes wrong ends it."""
         while True:
-            wait = every
             try:
-                if found := await self.once():
-                    log.info("reconciled", found=found)
-                    wait = min(every, SOON)
+                found = await self.once()
+                log.info("reconciled", found=found)
             except Exception:  # a round is optional, the next one is not
                 log.exception("reconcile_failed")
-            await self.connection.sleep(wait.total_seconds())
+            await self.connection.sleep(every.total_seconds())
 
     async def redeliver(self, since: dt.datetime) -> int:
         """Have GitHub send again what was not accepted since then; how many."""

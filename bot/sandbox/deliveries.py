@@ -10,9 +10,7 @@ import json
 import random
 import time
 import uuid
-import zlib
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +23,6 @@ from bot.sandbox.values import Clock, Ids, JsonObject
 TIMEOUT_SECONDS = 10.0
 MAX_PAYLOAD_BYTES = 25 * 1024 * 1024
 _KEPT_RESPONSE = 2000
-_KEPT_DELIVERIES = 50_000
 _SHUFFLE_WINDOW_SECONDS = 0.02
 
 
@@ -78,7 +75,7 @@ class Delivery:
     action: str | None
     installation_id: int | None
     repository_id: int | None
-    packed: bytes  # the body, compressed: a log of thousands stays small
+    payload: JsonObject
     queued_at: datetime
     redelivery: bool = False
     forged: bool = False
@@ -91,21 +88,8 @@ class Delivery:
     response_body: str = ""
 
     @property
-    def body(self) -> bytes:
-        return zlib.decompress(self.packed)
-
-    @property
-    def payload(self) -> JsonObject:
-        payload: JsonObject = json.loads(self.body)
-        return payload
-
-    @property
     def succeeded(self) -> bool:
         return 200 <= self.status_code < 300
-
-
-def _pack(payload: JsonObject) -> bytes:
-    return zlib.compress(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
 
 def signed_headers(delivery: Delivery, body: bytes) -> dict[str, str]:
@@ -136,7 +120,7 @@ class Courier:
         self.timeout_seconds = TIMEOUT_SECONDS
         self.listener: Callable[[str, JsonObject], None] | None = None
         self.rules: list[DeliveryRule] = []
-        self.log: deque[Delivery] = deque(maxlen=_KEPT_DELIVERIES)
+        self.log: list[Delivery] = []
         self._held: list[Delivery] = []
         self._waiting: list[Delivery] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -196,7 +180,7 @@ class Courier:
             action=action,
             installation_id=installation_id,
             repository_id=repository_id,
-            packed=_pack(payload),
+            payload=payload,
             queued_at=self._clock.now(),
         )
         rule = next((rule for rule in self.rules if rule.takes(event, action)), None)
@@ -228,7 +212,7 @@ class Courier:
             action=old.action,
             installation_id=old.installation_id,
             repository_id=old.repository_id,
-            packed=old.packed,
+            payload=old.payload,
             queued_at=self._clock.now(),
             redelivery=True,
         )
@@ -257,7 +241,7 @@ class Courier:
             if self._pump is None or self._pump.done():
                 self._pump = asyncio.get_running_loop().create_task(self._drain())
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -277,7 +261,7 @@ class Courier:
         await self._send(delivery)
 
     async def _send(self, delivery: Delivery) -> None:
-        body = delivery.body
+        body = json.dumps(delivery.payload, ensure_ascii=False, separators=(",", ":")).encode()
         if len(body) > MAX_PAYLOAD_BYTES:
             self.log.remove(delivery)  # GitHub does not deliver payloads over its cap
             return

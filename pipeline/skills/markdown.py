@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -19,8 +19,9 @@ from pipeline.skills.findings import Span
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
-    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
+
+    from pipeline.skills.block_rules import BlockToken
 
 MAX_MARKDOWN = 512 * 1024
 """Characters; a longer text is reported as too large instead of being parsed."""
@@ -355,7 +356,7 @@ def blank_code_spans(text: str) -> str:
     return "".join(parts)
 
 
-def _blocks(tokens: Sequence[Token], first_line: int) -> Iterator[Block]:
+def _blocks(tokens: Sequence[BlockToken], first_line: int) -> Iterator[Block]:
     quote = 0
     section = ""
     lists: list[bool] = []
@@ -394,11 +395,10 @@ def _blocks(tokens: Sequence[Token], first_line: int) -> Iterator[Block]:
             lists.pop()
 
 
-def _block_tokens(source: str, environment: dict[str, object]) -> list[Token]:
-    parser = _parser()
-    tokens: list[Token] = []
-    parser.block.parse(source.replace("\r\n", "\n").replace("\r", "\n"), parser, environment, tokens)
-    return tokens
+def _block_tokens(source: str, environment: dict[str, object]) -> list[BlockToken]:
+    from pipeline.skills.block_rules import block_tokens
+
+    return block_tokens(_parser(), source.replace("\r\n", "\n").replace("\r", "\n"), environment)
 
 
 _PARSER: MarkdownIt | None = None
@@ -410,64 +410,11 @@ def _parser() -> MarkdownIt:
     if _PARSER is None:
         from markdown_it import MarkdownIt
 
+        from pipeline.skills.block_rules import speed_up
+
         parser = MarkdownIt("commonmark").enable("table")
         parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
         parser.validateLink = lambda url: True  # type: ignore[method-assign]
-        _dispatch_by_first_character(parser)
+        speed_up(parser)
         _PARSER = parser
     return _PARSER
-
-
-BlockRule = Callable[["StateBlock", int, int, bool], bool]
-_FIRST_CHARACTERS = {
-    "fence": "`~",
-    "blockquote": ">",
-    "hr": "*-_",
-    "list": "*+-0123456789",
-    "reference": "[",
-    "html_block": "<",
-    "heading": "#",
-}
-
-
-def _dispatch_by_first_character(parser: MarkdownIt) -> None:
-    """Lets each chain of block rules try only those that can begin with the line's first character.
-
-    Most of the parser's time goes into rules that look at that character and decline. The result is the same tokens.
-    """
-    ruler = parser.block.ruler
-    names = {rule: name for name, rule in zip(ruler.get_active_rules(), ruler.getRules(""), strict=True)}
-    alternatives = ("", "paragraph", "reference", "blockquote", "list")
-    chains = {chain: _chain(ruler.getRules(chain), names) for chain in alternatives}
-    original = ruler.getRules
-
-    def chosen(chainName: str = "") -> list[BlockRule]:  # noqa: N803 - the parser's own name for it
-        return chains.get(chainName) or original(chainName)
-
-    ruler.getRules = chosen  # type: ignore[method-assign]
-
-
-def _chain(rules: Sequence[BlockRule], names: dict[BlockRule, str]) -> list[BlockRule]:
-    everywhere = tuple(rule for rule in rules if names[rule] not in _FIRST_CHARACTERS)
-    by_character = {
-        character: tuple(r for r in rules if character in _FIRST_CHARACTERS.get(names[r], character))
-        for character in sorted(set("".join(_FIRST_CHARACTERS.values())))
-    }
-
-    without_table = {c: tuple(r for r in chosen if names[r] != "table") for c, chosen in by_character.items()}
-    everywhere_without_table = tuple(rule for rule in everywhere if names[rule] != "table")
-
-    def dispatch(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-        start = state.bMarks[line] + state.tShift[line]
-        character = state.src[start] if start < state.eMarks[line] else ""
-        below = state.bMarks[line + 1] + state.tShift[line + 1]
-        if below < len(state.src) and state.src[below] in "|-:":
-            candidates = by_character.get(character, everywhere)
-        else:  # a table needs a delimiter row below its first line
-            candidates = without_table.get(character, everywhere_without_table)
-        for rule in candidates:  # noqa: SIM110 - a generator here costs a tenth of the whole run
-            if rule(state, line, end, silent):
-                return True
-        return False
-
-    return [dispatch]
