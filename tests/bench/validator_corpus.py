@@ -1,0 +1,86 @@
+"""Every rule over a corpus, against the reference library over the same files in the same run.
+
+Target: less wall time than the library, although it runs a fraction of the checks; linear in size; at most 300 MiB.
+"""
+
+import os
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.bench.corpus import corpus, skill_folders
+from tests.bench.measure import Measured, load, measure, python
+
+BENCHMARK = "all rules over a corpus against skills-ref, memory, linearity (target: less wall time, <= 300 MiB)"
+ROUNDS = 3
+
+OURS = """
+import sys, time
+from pipeline.skills.validation import validate
+started = time.perf_counter()
+report = validate(sys.argv[1])
+print(f"{time.perf_counter() - started:.3f} {len(report.skills)} {len(report.findings)}")
+"""
+
+REFERENCE = """
+import sys, time
+from pathlib import Path
+from skills_ref import validate
+folders = [path.parent for path in sorted(Path(sys.argv[1]).rglob("SKILL.md"))]
+started = time.perf_counter()
+found = 0
+for folder in folders:
+    try:
+        found += len(validate(folder))
+    except Exception:
+        found += 1
+print(f"{time.perf_counter() - started:.3f} {len(folders)} {found}")
+"""
+
+
+def seconds(run: Measured) -> float:
+    """Wall time of the validation alone, without start-up, as the process itself took it."""
+    if run.status != 0:
+        raise SystemExit(run.output[-2000:])
+    return float(run.output.split()[0])
+
+
+def fastest(code: str, root: Path) -> Measured:
+    return min((measure(python(code, str(root))) for _ in range(ROUNDS)), key=seconds)
+
+
+def show(name: str, run: Measured) -> None:
+    _, skills, found = run.output.split()
+    print(
+        f"  {name:<22} {seconds(run):7.2f} s wall   whole process {run.cpu:6.2f} s CPU, {run.wall:6.2f} s wall, "
+        f"{run.memory:4.0f} MiB   {skills} skills, {found} findings"
+    )
+
+
+def linearity(root: Path) -> None:
+    """The same skills, a quarter, a half and all of them: the time per skill should stay."""
+    folders = skill_folders(root)
+    random.Random(3).shuffle(folders)
+    for share in (4, 2, 1):
+        with tempfile.TemporaryDirectory() as copy:
+            for number, folder in enumerate(folders[: len(folders) // share]):
+                shutil.copytree(folder, Path(copy) / f"group-{number % 97}" / f"{number}" / folder.name, symlinks=True)
+            run = fastest(OURS, Path(copy))
+            count = len(folders) // share
+            print(f"  {count:>6} skills  {seconds(run):7.2f} s   {1000 * seconds(run) / count:6.2f} ms per skill")
+
+
+def main() -> None:
+    with corpus() as (root, what):
+        print(f"{what}; best of {ROUNDS} rounds, {load()}, {len(os.sched_getaffinity(0))} usable cores")
+        ours, reference = fastest(OURS, root), fastest(REFERENCE, root)
+        show("Skill Fleet, all rules", ours)
+        show("skills-ref", reference)
+        print(f"  Skill Fleet takes {seconds(ours) / seconds(reference):.2f} of the reference library's time")
+        print("linearity:")
+        linearity(root)
+
+
+if __name__ == "__main__":
+    main()
