@@ -24,6 +24,7 @@ LOOKBACK = dt.timedelta(days=3)
 OVERLAP = dt.timedelta(minutes=30)
 FIRST_PATIENCE = dt.timedelta(minutes=2)
 MAX_ATTEMPTS = 4
+UNTIL_LISTENING = dt.timedelta(seconds=2)
 MAX_REDELIVERIES = 500
 
 LoadConfig = Callable[[Repository], Awaitable[RepoConfig]]
@@ -44,16 +45,19 @@ class Reconciler:
         """Ask for missed deliveries, then compare states; how many events were missing. Failures are logged."""
         started = self.connection.clock()
         since = self._looked_back_to or started - LOOKBACK
+        # What failed before we started failed because we were away: no reason to wait.
+        patience = FIRST_PATIENCE if self._looked_back_to else dt.timedelta(0)
         found = 0
         try:
-            found += await self.redeliver(since)
+            found += await self.redeliver(since, patience)
             self._looked_back_to = started - OVERLAP
         except GitHubError as error:
             log.warning("reconcile_deliveries_failed", error=str(error))
         return found + await self.compare()
 
     async def forever(self, every: dt.timedelta) -> None:
-        """Now and then periodically, until cancelled. Nothing that goes wrong ends it."""
+        """As soon as what is sent again can be received, then periodically, until cancelled. No failure ends it."""
+        await self.connection.sleep(UNTIL_LISTENING.total_seconds())
         while True:
             try:
                 found = await self.once()
@@ -62,8 +66,8 @@ class Reconciler:
                 log.exception("reconcile_failed")
             await self.connection.sleep(every.total_seconds())
 
-    async def redeliver(self, since: dt.datetime) -> int:
-        """Have GitHub send again what was not accepted since then; how many."""
+    async def redeliver(self, since: dt.datetime, first_patience: dt.timedelta = FIRST_PATIENCE) -> int:
+        """Have GitHub send again what was not accepted since then; how many. A first failure waits so long."""
         attempts: dict[str, list[HookDelivery]] = {}
         accepted: set[str] = set()
         deliveries = self.connection.app.getiter("/app/hook/deliveries?per_page=100", {}, HookDelivery)
@@ -74,15 +78,17 @@ class Reconciler:
                 accepted.add(delivery.guid)
             elif self.wanted(delivery.event):
                 attempts.setdefault(delivery.guid, []).append(delivery)
-        missed = [tries for guid, tries in attempts.items() if guid not in accepted and self._is_due(tries)]
+        missed = [
+            tries for guid, tries in attempts.items() if guid not in accepted and self._is_due(tries, first_patience)
+        ]
         oldest_first = sorted(missed, key=lambda tries: min(attempt.delivered_at for attempt in tries))
         for tries in oldest_first[:MAX_REDELIVERIES]:
             await self._ask_again(tries[0])
         return len(missed)
 
-    def _is_due(self, tries: list[HookDelivery]) -> bool:
+    def _is_due(self, tries: list[HookDelivery], first: dt.timedelta) -> bool:
         latest = max(attempt.delivered_at for attempt in tries)
-        patience = FIRST_PATIENCE * 2 ** (len(tries) - 1)
+        patience = first * 2 ** (len(tries) - 1)
         return len(tries) < MAX_ATTEMPTS and self.connection.clock() - latest >= patience
 
     async def _ask_again(self, delivery: HookDelivery) -> None:
