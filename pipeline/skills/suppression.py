@@ -1,8 +1,8 @@
 """What a project has decided to live with: ignore comments beside the text, and a baseline file. Stale ones are told.
 
 An ignore comment names a rule and a reason: `# skill-fleet: ignore RULE reason` in the frontmatter (for the whole
-skill) or in a script, `<!-- skill-fleet: ignore RULE reason -->` in Markdown (both for their own line and the next one
-with text). Security errors cannot be ignored from within a skill: the skill is what is being judged. The baseline can.
+skill) or in a script (for its own line and the next), `<!-- skill-fleet: ignore RULE reason -->` in Markdown (for the
+block that follows). Security errors cannot be ignored from within a skill: the skill is what is being judged.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def ignores(skill: Subject) -> tuple[Ignore, ...]:
             match = _IGNORE.search(comment.text)
             if match is not None:
                 last = _next_text_line(document.text.split("\n"), comment.span.end_line)
+                ends = [b.end_line - 1 for b in markdown.blocks if b.line == last] if markdown is not None else []
+                last = max([last, *ends])
                 found.append(Ignore(match["rule"], match["reason"], skill.skill_path, comment.span, last))
     for script in skill.scripts:
         if "skill-fleet:" not in script.text:

@@ -28,9 +28,9 @@ error is found, and **passes** otherwise: warnings and notes are advice, and nev
 *Origin* says on whose authority a rule speaks: the specification (`spec`), a client (`client:…`), good practice,
 security, or the repository as a whole. Where a profile weighs a rule differently, it says so.
 
-Silence a finding with `skill-fleet: ignore RULE reason` in a comment (`# …` in the frontmatter, for the whole skill, or
-in a script; `<!-- … -->` in Markdown, for the same and the next line), or with a baseline file. Security errors can be
-silenced by the baseline only. A comment or entry that silences nothing is reported.
+Silence a finding with `skill-fleet: ignore RULE reason` in a comment: `# …` in the frontmatter, for the whole skill;
+`# …` in a script, for that line and the next; `<!-- … -->` in Markdown, for the block that follows. Or with a baseline
+file. Security errors can be silenced by the baseline only. A comment or entry that silences nothing is reported.
 
 ## What was changed after trying the rules on real skills
 

@@ -89,7 +89,9 @@ _OVERRIDE_WORDS = (
 )
 _EXFILTRATE_WORDS = ("http", "webhook", "attacker", "external", "remote server", "our server", "@")
 _OVERRIDE = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of)\s+){1,5}"
+    r"\b(?:ignore|disregard|forget|override|bypass)\s+"
+    r"(?=(?:\w+\s+){0,3}(?:all|any|every|your|previous|prior|earlier|above|other|system|existing)\b)"
+    r"(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of)\s+){1,5}"
     r"(?:instructions?|prompts?|rules|guidelines|directives|constraints|safeguards|guardrails)\b"
     r"|\b(?:do not|don['’]t|never|without)\s+(?:ever\s+)?(?:tell|telling|inform|informing|notify|notifying|alert"
     r"|alerting|mention(?:ing)? (?:this|it) to"
