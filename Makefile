@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports workflows build docs lock bench chaos clean
+.PHONY: help demo test check lint types imports workflows build docs image-replay lock bench chaos clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ build: $(VENV)/.dev ## Build the wheel and start its entry point outside the che
 
 docs: $(VENV)/.runtime ## Make the tables of the documentation anew
 	$(BIN)/python -m bot.docs
+
+image-replay: $(VENV)/.dev ## Run the image's build steps in an empty folder, without a container engine
+	$(BIN)/python -m tests.image_replay
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 	$(BIN)/python -m tests.bench

@@ -24,7 +24,7 @@ from bot.settings import Settings
 from bot.store.database import open_database
 from bot.store.inbox import NewEvent
 from bot.store.stores import Stores
-from bot.webhooks import MAX_BODY, GroupCommit, Webhook
+from bot.webhooks import MAX_BODY, GroupCommit, Webhook, keyed
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Service:
     compose: Compose
     stores: Stores
     schedule: Schedule = field(default_factory=Schedule)
-    polling_seconds: float = 0.1
+    polling_seconds: float = 0.2
     metrics: Metrics = field(default_factory=Metrics)
     ready: bool = False
     stopping: bool = False
@@ -77,8 +77,10 @@ class Service:
             stores.database,
             self._advance,
             self._task_failed,
+            self._task_postponed,
             EngineOptions(
                 workers=settings.workers,
+                per_repository=settings.repository_limit,
                 polling_seconds=self.polling_seconds,
                 drain_seconds=settings.drain_seconds,
                 recorded_errors=self.parts.recorded_errors,
@@ -137,12 +139,15 @@ class Service:
         self.metrics.tasks_failed.labels(reason.partition(":")[0]).inc()
         await self.stores.inbox.note_failure(key, reason, datetime.now(UTC))
 
+    async def _task_postponed(self, key: str) -> None:
+        await self.stores.inbox.postpone(key, datetime.now(UTC))
+
 
 SERVICE = web.AppKey("SERVICE", Service)
 
 
 def create_app(
-    settings: Settings, compose: Compose, *, schedule: Schedule | None = None, polling_seconds: float = 0.1
+    settings: Settings, compose: Compose, *, schedule: Schedule | None = None, polling_seconds: float = 0.2
 ) -> web.Application:
     """The application, not started: opening its database happens when it is run."""
     service = Service(
@@ -156,7 +161,9 @@ def create_app(
     app[SERVICE] = service
     app.cleanup_ctx.append(_lifetime)
     app.on_shutdown.append(_stop_intake)
-    webhook = Webhook(settings.webhook_secrets, service.put, service.metrics.delivery, lambda: not service.stopping)
+    webhook = Webhook(
+        keyed(settings.webhook_secrets), service.put, service.metrics.delivery, lambda: not service.stopping
+    )
     app.router.add_post("/webhook", webhook.handle)
     add_health(app, service.stores, service.metrics, lambda: service.state)
     add_api(app, service.stores, settings.api_token.get_secret_value())

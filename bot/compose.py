@@ -40,7 +40,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
     model = build_model(settings)
     exits = AsyncExitStack()
     try:
-        connection = await exits.enter_async_context(connect(github_options(settings)))
+        connection = await exits.enter_async_context(connect(github_options(settings, metrics)))
         identity = await _patiently(connection.identity, settings)
     except BadPrivateKeyError as error:
         await exits.aclose()
@@ -74,8 +74,9 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
     return Parts(advance=advance, close=exits.aclose)
 
 
-def github_options(settings: Settings) -> GitHubOptions:
+def github_options(settings: Settings, metrics: Metrics) -> GitHubOptions:
     return GitHubOptions(
+        on_quota=lambda installation, left: metrics.quota.labels(str(installation)).set(left),
         app_id=settings.github_app_id,
         private_key=Secret(settings.github_private_key.get_secret_value()),
         api_url=settings.github_api_url,

@@ -6,6 +6,15 @@ from typing import Literal
 
 import structlog
 
+from bot.github.secrets import redact
+
+
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """The last gate: whatever a line was made of, tracebacks included, known secrets do not leave in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
 
 def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
     """Everything to standard error, ours and the libraries' (from WARNING on) in the same form."""
@@ -29,7 +38,7 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     if not console:
         tail.append(structlog.processors.format_exc_info)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*tail, renderer]))
+    handler.setFormatter(_RedactingFormatter(foreign_pre_chain=shared, processors=[*tail, renderer]))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)

@@ -7,7 +7,6 @@ reconciliation asks for it again. No input makes it raise.
 
 import asyncio
 import hmac
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 from pydantic import JsonValue
+from pydantic_core import from_json
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.inbox import NewEvent, StoredEvent
@@ -81,8 +81,8 @@ def read_headers(headers: Mapping[str, str], *, signed: bool) -> Headers:
 class Verifier:
     """HMAC-SHA-256 over a body that arrives in pieces, under each of the secrets that are valid now."""
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
-        self._digests = [hmac.new(secret, digestmod="sha256") for secret in secrets]
+    def __init__(self, keyed: Sequence[hmac.HMAC]) -> None:
+        self._digests = [digest.copy() for digest in keyed]  # keying anew costs more than a small body
 
     def update(self, piece: bytes) -> None:
         for digest in self._digests:
@@ -97,14 +97,17 @@ class Verifier:
 def read_payload(body: bytes) -> dict[str, JsonValue]:
     """The JSON object in a verified body. Raises Refusal."""
     try:
-        payload = json.loads(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise Refusal(400, "the body is not UTF-8") from None
-    except (ValueError, RecursionError):
-        raise Refusal(400, "the body is not JSON") from None
+        payload = from_json(body, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        raise Refusal(400, "the body is not JSON in UTF-8") from None
     if not isinstance(payload, dict):
         raise Refusal(400, "the body is not a JSON object")
     return payload
+
+
+def keyed(secrets: Sequence[bytes]) -> tuple[hmac.HMAC, ...]:
+    """What a `Verifier` starts from."""
+    return tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
 
 
 class EventStore(Protocol):
@@ -165,7 +168,7 @@ Observe = Callable[[str, str, float], None]
 class Webhook:
     """The handler of POST /webhook."""
 
-    secrets: tuple[bytes, ...]
+    keys: tuple[hmac.HMAC, ...]
     put: Callable[[NewEvent], Awaitable[bool]]
     observe: Observe
     is_open: Callable[[], bool] = lambda: True
@@ -174,7 +177,7 @@ class Webhook:
         started = time.perf_counter()
         event = "unknown"
         try:
-            headers = read_headers(request.headers, signed=bool(self.secrets))
+            headers = read_headers(request.headers, signed=bool(self.keys))
             event = headers.event
             status, result = await self._accept(request, headers)
         except Refusal as refusal:
@@ -214,20 +217,20 @@ class Webhook:
         return await self._store(new_event)
 
     async def _store(self, event: NewEvent) -> tuple[int, str]:
-        with structlog.contextvars.bound_contextvars(delivery=event.delivery, job=event.key):
-            try:
-                async with asyncio.timeout(STORE_SECONDS):
-                    new = await self.put(event)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                _log.error("delivery could not be stored", error=type(error).__qualname__, github_event=event.event)
-                raise Refusal(503, "the delivery could not be stored: redeliver later") from None
-            _log.info("delivery stored" if new else "delivery known", github_event=event.event, action=event.action)
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                new = await self.put(event)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            _log.error("delivery could not be stored", error=type(error).__qualname__, **_names(event))
+            raise Refusal(503, "the delivery could not be stored: redeliver later") from None
+        if not new:
+            _log.info("delivery known", **_names(event))
         return 202, "stored" if new else "known already"
 
     async def _read_verified(self, request: web.Request, headers: Headers) -> bytes:
         if request.content_length is not None and request.content_length > MAX_BODY:
             raise Refusal(413, f"the body is larger than {MAX_BODY} bytes")
-        verifier = Verifier(self.secrets)
+        verifier = Verifier(self.keys)
         pieces: list[bytes] = []
         length = 0
         try:
@@ -239,6 +242,10 @@ class Webhook:
                 pieces.append(piece)
         except (ConnectionError, web.HTTPException) as error:
             raise Refusal(400, f"the body could not be read: {type(error).__name__}") from None
-        if self.secrets and (headers.signature is None or not verifier.accepts(headers.signature)):
+        if self.keys and (headers.signature is None or not verifier.accepts(headers.signature)):
             raise Refusal(401, "the signature does not fit the body: is the webhook secret the same on both sides?")
         return b"".join(pieces)
+
+
+def _names(event: NewEvent) -> dict[str, str]:
+    return {"delivery": event.delivery, "job": event.key, "github_event": event.event, "action": event.action}

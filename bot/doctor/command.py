@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Mapping
 
+from bot.doctor.installations import check_installations
 from bot.doctor.local import check_app_id, check_database, check_key, check_settings, model_settings
 from bot.doctor.model import ping_model
-from bot.doctor.remote import Site, check_app, check_clock, check_installations, check_webhook
+from bot.doctor.remote import Site, check_app, check_clock, check_webhook
 from bot.doctor.report import Level, Line, as_json, as_text, problem, verdict
 from bot.github.connection import GitHubOptions, connect
 from bot.github.secrets import Secret, register_secret

@@ -131,6 +131,9 @@ class Dispatcher:
         talk = [stored.id for stored in fresh if is_job(stored.key) and stored.key not in begins]
         closed = await self.inbox.close_orphans(talk, now) if talk else set()
         kept = [stored for stored in fresh if stored.id not in closed]
+        for stored in kept:
+            event = stored.event
+            _log.info("event", delivery=event.delivery, job=event.key, github_event=event.event, action=event.action)
         self._react(kept)
         keys = [(stored.key, stored.id) for stored in kept if not is_pull(stored.key)]
         pulls = [stored.id for stored in kept if is_pull(stored.key)]

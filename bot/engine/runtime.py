@@ -6,9 +6,11 @@ every process has its own executor id, since two that share one strand each othe
 """
 
 import asyncio
+import contextvars
 import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +39,8 @@ Advance = Callable[[str, str, Steps], Awaitable[None]]
 """(job key, task id, steps): bring the job as far as it goes."""
 OnFailure = Callable[[str, str], Awaitable[None]]
 """(job key, reason): a task failed."""
+OnPostponed = Callable[[str], Awaitable[None]]
+"""(job key): its repository has enough tasks running; it is woken again when one of them ends."""
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +56,9 @@ class WakeUp:
 @dataclass(frozen=True)
 class EngineOptions:
     workers: int = 16
-    polling_seconds: float = 0.1
+    per_repository: int = 16
+    """Tasks of one repository that run at a time in this process, so that a flood leaves room for others."""
+    polling_seconds: float = 0.2
     drain_seconds: int = 25
     recorded_errors: tuple[type[Exception], ...] = ()
 
@@ -65,11 +71,16 @@ class Engine:
         database: Database,
         advance: Advance,
         on_failure: OnFailure,
+        on_postponed: OnPostponed,
         options: EngineOptions = EngineOptions(),
     ) -> None:
         self._database = database
         self._advance = advance
         self._on_failure = on_failure
+        self._on_postponed = on_postponed
+        self._active: Counter[str] = Counter()
+        self._postponed: dict[str, dict[str, None]] = {}
+        self._resumed: set[asyncio.Task[None]] = set()
         self._options = options
         self._steps = DurableSteps(options.recorded_errors)
         self._client: DBOSClient | None = None
@@ -156,12 +167,13 @@ class Engine:
             await connection.run_sync(enqueue)
 
     async def busy_keys(self) -> set[str]:
-        """Jobs that have a task waiting or running, on any process."""
+        """Jobs that have a task waiting or running on any process, or are postponed in this one."""
         assert self._client is not None, "the engine is not running"
         tasks = await self._client.list_workflows_async(
             status=["ENQUEUED", "PENDING", "DELAYED"], queue_name=QUEUE, load_input=False, load_output=False
         )
-        return {task.queue_partition_key for task in tasks if task.queue_partition_key is not None}
+        busy = {task.queue_partition_key for task in tasks if task.queue_partition_key is not None}
+        return busy.union(*self._postponed.values())
 
     async def cancel(self, key: str) -> list[str]:
         """Cancel the tasks of a job (its rows stay open); their ids."""
@@ -199,7 +211,13 @@ class Engine:
             await (
                 asyncio.Event().wait()
             )  # claimed while stopping: it stays unfinished and is recovered at the next start
+        repository = key.partition(":")[0]
+        if self._active[repository] >= self._options.per_repository:
+            self._postponed.setdefault(repository, {})[key] = None
+            await self._on_postponed(key)
+            return
         self.running[task] = time.monotonic()
+        self._active[repository] += 1
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
@@ -210,8 +228,31 @@ class Engine:
                 raise
             finally:
                 del self.running[task]
+                self._active[repository] -= 1
                 if not self.running:
                     self._idle.set()
+                self._resume_one(repository)
+
+    def _resume_one(self, repository: str) -> None:
+        """Wake the job of this repository that was postponed first."""
+        waiting = self._postponed.get(repository)
+        if not waiting or not self.accepting:
+            return
+        key = next(iter(waiting))
+        del waiting[key]
+        if not waiting:
+            del self._postponed[repository]
+        wake_up = WakeUp(key, f"later:{key}:{uuid.uuid4().hex}")
+        # In a context of its own: within the task's, the engine would take this for one of the task's steps.
+        resumed = asyncio.get_running_loop().create_task(self._wake_quietly(wake_up), context=contextvars.Context())
+        self._resumed.add(resumed)
+        resumed.add_done_callback(self._resumed.discard)
+
+    async def _wake_quietly(self, wake_up: WakeUp) -> None:
+        try:
+            await self.wake([wake_up])
+        except Exception:
+            _log.exception("a postponed job could not be woken; the sweeper will", job=wake_up.key)
 
 
 _current: Engine | None = None

@@ -1,9 +1,10 @@
 """The open connection to one GitHub: an HTTP session, a transport and pacer per installation, clients per purpose."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 
@@ -26,6 +27,8 @@ class GitHubOptions:
     pace: Pace = field(default_factory=Pace)
     clock: Clock = utc_now
     sleep: Sleep = asyncio.sleep
+    on_quota: Callable[[int, int], None] | None = None
+    """Told the installation (0: the App itself) and the requests it has left, after each answer."""
 
 
 class Connection:
@@ -68,17 +71,11 @@ class Connection:
         app = await self.app.getitem("/app", {}, App)
         return BotIdentity(app_id=app.id, login=f"{app.slug}[bot]")
 
-    def quotas(self) -> dict[int, tuple[int, int]]:
-        """Installation to (remaining, limit) as last reported; 0 is the App itself. For the metric."""
-        return {
-            installation: (transport.pacer.remaining, transport.pacer.limit or 0)
-            for installation, transport in self._transports.items()
-            if transport.pacer.remaining is not None
-        }
-
     def _transport(self, installation: int, pace: Pace) -> Transport:
         if installation not in self._transports:
-            pacer = Pacer(pace, self._options.clock, self._options.sleep)
+            told = self._options.on_quota
+            on_quota = partial(told, installation) if told is not None else None
+            pacer = Pacer(pace, self._options.clock, self._options.sleep, on_quota=on_quota)
             self._transports[installation] = Transport(self._session, self._options.api_url, pacer)
         return self._transports[installation]
 

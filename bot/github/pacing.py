@@ -45,6 +45,7 @@ class Pacer:
     sleep: Sleep = asyncio.sleep
     remaining: int | None = None
     limit: int | None = None
+    on_quota: Callable[[int], None] | None = None
     one_write: asyncio.Lock = field(default_factory=asyncio.Lock)
     _next_write: dt.datetime | None = None
     _next_notify: dt.datetime | None = None
@@ -85,6 +86,8 @@ class Pacer:
         remaining, limit = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-limit", "")
         if remaining.isascii() and remaining.isdigit():
             self.remaining = int(remaining)
+            if self.on_quota is not None:
+                self.on_quota(self.remaining)
         if limit.isascii() and limit.isdigit():
             self.limit = int(limit)
 

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 LOOKBACK = dt.timedelta(days=3)
 OVERLAP = dt.timedelta(minutes=30)
 FIRST_PATIENCE = dt.timedelta(minutes=2)
+SOON = dt.timedelta(minutes=1)
+"""After a round that found something there may be more to find."""
 MAX_ATTEMPTS = 4
 UNTIL_LISTENING = dt.timedelta(seconds=2)
 MAX_REDELIVERIES = 500
@@ -42,29 +44,34 @@ class Reconciler:
     _looked_back_to: dt.datetime | None = field(default=None, init=False)
 
     async def once(self) -> int:
-        """Ask for missed deliveries, then compare states; how many events were missing. Failures are logged."""
+        """Ask for missed deliveries, or, when there are none, compare states; how many events were missing.
+
+        What was asked for is on its way: comparing at the same time would hear it twice. Failures are logged.
+        """
         started = self.connection.clock()
         since = self._looked_back_to or started - LOOKBACK
         # What failed before we started failed because we were away: no reason to wait.
         patience = FIRST_PATIENCE if self._looked_back_to else dt.timedelta(0)
-        found = 0
         try:
-            found += await self.redeliver(since, patience)
+            if asked := await self.redeliver(since, patience):
+                return asked
             self._looked_back_to = started - OVERLAP
         except GitHubError as error:
             log.warning("reconcile_deliveries_failed", error=str(error))
-        return found + await self.compare()
+        return await self.compare()
 
     async def forever(self, every: dt.timedelta) -> None:
         """As soon as what is sent again can be received, then periodically, until cancelled. No failure ends it."""
         await self.connection.sleep(UNTIL_LISTENING.total_seconds())
         while True:
+            wait = every
             try:
-                found = await self.once()
-                log.info("reconciled", found=found)
+                if found := await self.once():
+                    log.info("reconciled", found=found)
+                    wait = min(every, SOON)
             except Exception:  # a round is optional, the next one is not
                 log.exception("reconcile_failed")
-            await self.connection.sleep(every.total_seconds())
+            await self.connection.sleep(wait.total_seconds())
 
     async def redeliver(self, since: dt.datetime, first_patience: dt.timedelta = FIRST_PATIENCE) -> int:
         """Have GitHub send again what was not accepted since then; how many. A first failure waits so long."""

@@ -10,7 +10,9 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable
+import zlib
+from collections import deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +25,7 @@ from bot.sandbox.values import Clock, Ids, JsonObject
 TIMEOUT_SECONDS = 10.0
 MAX_PAYLOAD_BYTES = 25 * 1024 * 1024
 _KEPT_RESPONSE = 2000
+_KEPT_DELIVERIES = 50_000
 _SHUFFLE_WINDOW_SECONDS = 0.02
 
 
@@ -75,7 +78,7 @@ class Delivery:
     action: str | None
     installation_id: int | None
     repository_id: int | None
-    payload: JsonObject
+    packed: bytes  # the body, compressed: a log of thousands stays small
     queued_at: datetime
     redelivery: bool = False
     forged: bool = False
@@ -88,8 +91,21 @@ class Delivery:
     response_body: str = ""
 
     @property
+    def body(self) -> bytes:
+        return zlib.decompress(self.packed)
+
+    @property
+    def payload(self) -> JsonObject:
+        payload: JsonObject = json.loads(self.body)
+        return payload
+
+    @property
     def succeeded(self) -> bool:
         return 200 <= self.status_code < 300
+
+
+def _pack(payload: JsonObject) -> bytes:
+    return zlib.compress(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
 
 def signed_headers(delivery: Delivery, body: bytes) -> dict[str, str]:
@@ -120,7 +136,7 @@ class Courier:
         self.timeout_seconds = TIMEOUT_SECONDS
         self.listener: Callable[[str, JsonObject], None] | None = None
         self.rules: list[DeliveryRule] = []
-        self.log: list[Delivery] = []
+        self.log: deque[Delivery] = deque(maxlen=_KEPT_DELIVERIES)
         self._held: list[Delivery] = []
         self._waiting: list[Delivery] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -180,7 +196,7 @@ class Courier:
             action=action,
             installation_id=installation_id,
             repository_id=repository_id,
-            payload=payload,
+            packed=_pack(payload),
             queued_at=self._clock.now(),
         )
         rule = next((rule for rule in self.rules if rule.takes(event, action)), None)
@@ -212,7 +228,7 @@ class Courier:
             action=old.action,
             installation_id=old.installation_id,
             repository_id=old.repository_id,
-            payload=old.payload,
+            packed=old.packed,
             queued_at=self._clock.now(),
             redelivery=True,
         )
@@ -241,7 +257,7 @@ class Courier:
             if self._pump is None or self._pump.done():
                 self._pump = asyncio.get_running_loop().create_task(self._drain())
 
-    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -261,7 +277,7 @@ class Courier:
         await self._send(delivery)
 
     async def _send(self, delivery: Delivery) -> None:
-        body = json.dumps(delivery.payload, ensure_ascii=False, separators=(",", ":")).encode()
+        body = delivery.body
         if len(body) > MAX_PAYLOAD_BYTES:
             self.log.remove(delivery)  # GitHub does not deliver payloads over its cap
             return

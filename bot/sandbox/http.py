@@ -146,6 +146,8 @@ class Api:
         response = self._response(request, exchange, reply, principal)
         if self.observer:
             self.observer.answered(exchange)
+        if not exchange.is_write:
+            exchange.answer = None  # what was read can be read again; a long log of it would fill the memory
         return await self._after(request, fault, response, exchange) if fault else response
 
     def _exchange(

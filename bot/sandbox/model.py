@@ -315,6 +315,7 @@ class Repository:
     public_members: set[int] = field(default_factory=set)  # publicly visible members of the owning organization
     labels: list[Label] = field(default_factory=list)
     issues: dict[int, Issue] = field(default_factory=dict)
+    threads: dict[int, Issue] = field(default_factory=dict)  # comment id -> where it is
     gone_issues: dict[int, str | None] = field(default_factory=dict)  # number -> new API URL, None when deleted
     suites: list[CheckSuite] = field(default_factory=list)
     runs: list[CheckRun] = field(default_factory=list)

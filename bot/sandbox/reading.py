@@ -48,8 +48,10 @@ def plain_text(markdown: str) -> str:
                 )
             elif child.type in ("softbreak", "hardbreak"):
                 parts.append("\n")
+            elif in_code or child.type in ("code_inline", "image"):
+                parts.append(_HOLE)
             else:
-                parts.append(child.content if child.type == "text" and not in_code else _HOLE)
+                parts.append(child.content if child.type == "text" else "")
         parts.append("\n\n")
     return "".join(parts)
 

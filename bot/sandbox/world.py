@@ -107,11 +107,9 @@ class World:
         ]
 
     def find_comment(self, repo: Repository, comment_id: int) -> tuple[Issue, Comment] | None:
-        for issue in repo.issues.values():
-            for comment in issue.comments:
-                if comment.id == comment_id:
-                    return issue, comment
-        return None
+        issue = repo.threads.get(comment_id)
+        comment = next((each for each in issue.comments if each.id == comment_id), None) if issue else None
+        return (issue, comment) if issue and comment else None
 
     def find_review_comment(self, repo: Repository, comment_id: int) -> tuple[Pull, ReviewComment] | None:
         for pull in repo.pulls:

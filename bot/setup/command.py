@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--public", action="store_true", help="let other accounts install the App")
     parser.add_argument(
         "--github-api-url",
-        default=os.environ.get("SKILL_FLEET_GITHUB_API_URL", GITHUB_COM_API),
+        default=os.environ.get("SKILL_FLEET_GITHUB_API_URL") or GITHUB_COM_API,
         help="REST root; GitHub Enterprise Server: https://HOST/api/v3",
     )
     parser.add_argument("--folder", type=Path, default=Path(), help="where the two files are written (default: here)")

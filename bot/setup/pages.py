@@ -159,7 +159,7 @@ def _page(title: str, body: str, host: GitHubHost, *, script: str = "", static: 
 <head>
 <meta charset="utf-8">
 {marked}<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
+<meta name="referrer" content="strict-origin">
 <title>{escape(title)}</title>
 <style>{_STYLE}</style>
 </head>

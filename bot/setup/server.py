@@ -24,7 +24,8 @@ LOOPBACK = "127.0.0.1"
 COOKIE = "skill_fleet_setup"
 HEADERS = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    # The address holds the token, so GitHub gets the origin alone; with none at all browsers post `Origin: null`.
+    "Referrer-Policy": "strict-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",

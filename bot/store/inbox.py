@@ -4,12 +4,12 @@ A row is open until `done_by` names the task that handled it. A row that keeps f
 `SET_ASIDE`, with the reason in `error`, until an operator requeues it.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, Row, RowMapping, func, select, tuple_, update
+from sqlalchemy import Insert, Row, RowMapping, case, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,6 +26,20 @@ GRACE = timedelta(seconds=30)
 """How long a row may stay open without a try before the sweeper looks at it."""
 PULL_PATIENCE = timedelta(minutes=10)
 """How long an event of a pull request may wait for a job to claim that pull request."""
+POSTPONED = timedelta(minutes=5)
+"""How long other processes leave a postponed job alone; its own process wakes it as soon as there is room."""
+ROWS_PER_INSERT = 64
+_COLUMNS = (
+    "delivery",
+    "key",
+    "event",
+    "action",
+    "repo_id",
+    "installation_id",
+    "body",
+    "received_at",
+    "next_at",
+)
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
 
@@ -105,9 +119,8 @@ class Inbox:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._insert = insert_ignoring_known(engine.dialect.name, inbox, ["delivery"]).returning(
-            inbox.c.id, inbox.c.delivery
-        )
+        self._mark = "?" if engine.dialect.name == "sqlite" else "%s"
+        self._inserts: dict[int, str] = {}
 
     async def add(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Store the events that are not known yet, all in one transaction, in order; returns those that were new."""
@@ -115,14 +128,46 @@ class Inbox:
             return await self.add_within(connection, events)
 
     async def add_within(self, connection: AsyncConnection, events: Sequence[NewEvent]) -> list[StoredEvent]:
-        if not events:
-            return []
         by_delivery: dict[str, NewEvent] = {}
         for event in events:
             by_delivery.setdefault(event.delivery, event)
-        rows = await connection.execute(self._insert, [_values(event) for event in by_delivery.values()])
-        new = [StoredEvent(row.id, by_delivery[row.delivery].key, by_delivery[row.delivery]) for row in rows]
+        new: list[StoredEvent] = []
+        for some in batched(list(by_delivery.values()), ROWS_PER_INSERT):
+            parameters = tuple(value for event in some for value in self._row(event))
+            rows = await connection.exec_driver_sql(self._insert(len(some)), parameters)
+            for row in rows:
+                event = by_delivery[row.delivery]
+                new.append(StoredEvent(row.id, event.key, event))
         return sorted(new, key=lambda stored: stored.id)
+
+    def _insert(self, count: int) -> str:
+        """The hottest statement there is; written out, since compiling it costs more than running it."""
+        if count not in self._inserts:
+            row = f"({', '.join([self._mark] * len(_COLUMNS))})"
+            self._inserts[count] = (
+                f"INSERT INTO inbox ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * count)} "  # noqa: S608 (constants)
+                "ON CONFLICT (delivery) DO NOTHING RETURNING id, delivery"
+            )
+        return self._inserts[count]
+
+    def _row(self, event: NewEvent) -> tuple[object, ...]:
+        """In the order of `_COLUMNS`; times as `Utc` stores them."""
+        next_at = event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE)
+        times: tuple[object, ...] = (event.received_at, next_at)
+        if self._mark == "?":
+            times = tuple(
+                time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") for time in (event.received_at, next_at)
+            )
+        return (
+            event.delivery,
+            event.key,
+            event.event,
+            event.action,
+            event.repo_id,
+            event.installation_id,
+            event.body,
+            *times,
+        )
 
     async def open_rows(self, key: str, limit: int = 200) -> list[InboxRow]:
         """The rows of this job that nobody has dealt with, oldest first."""
@@ -180,6 +225,17 @@ class Inbox:
             update(inbox)
             .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.attempts > 0)
             .values(error=reason[:2_000])
+        )
+
+    async def postpone(self, key: str, now: datetime) -> None:
+        """The rows of `key` could not have their turn: that was no try."""
+        await self._update(
+            update(inbox)
+            .where(inbox.c.key == key, inbox.c.done_by.is_(None))
+            .values(
+                next_at=now + POSTPONED,
+                attempts=case((inbox.c.attempts > 0, inbox.c.attempts - 1), else_=0),
+            )
         )
 
     async def set_aside(self, key: str, up_to: int, reason: str, now: datetime) -> list[int]:
@@ -298,18 +354,18 @@ async def mark_done_within(connection: AsyncConnection, ids: Iterable[int], by: 
     )
 
 
-def _values(event: NewEvent) -> dict[str, object]:
-    return {
-        "delivery": event.delivery,
-        "key": event.key,
-        "event": event.event,
-        "action": event.action,
-        "repo_id": event.repo_id,
-        "installation_id": event.installation_id,
-        "body": event.body,
-        "received_at": event.received_at,
-        "next_at": event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE),
-    }
+def batched(events: Sequence[NewEvent], size: int) -> Iterator[Sequence[NewEvent]]:
+    """Full batches while there are enough, then halves: few different statements, whatever the number."""
+    start = 0
+    while start < len(events):
+        while size > len(events) - start:
+            size //= 2
+        yield events[start : start + size]
+        start += size
+
+
+def _sqlite_time(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _inbox_row(row: Row[Any]) -> InboxRow:

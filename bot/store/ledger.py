@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from bot.github.missed import SyntheticDelivery
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.payloads import Payload
-from bot.store.inbox import NewEvent
+from bot.store.inbox import GRACE, NewEvent
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from bot.store.tables import TALK, inbox, jobs
@@ -23,7 +23,7 @@ _REVERSIBLE = [JobStatus.REJECTED.value, JobStatus.CANCELLED.value, JobStatus.FA
 
 
 class SqlLedger:
-    """Implements `bot.github.missed.Ledger`. What it hands in is found by the sweeper within half a minute."""
+    """Implements `bot.github.missed.Ledger`. What it hands in is found by the sweeper's next round."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -62,6 +62,7 @@ class SqlLedger:
             body=delivery.body,
             repo_id=delivery.repository_id,
             installation_id=delivery.installation_id,
+            received_at=datetime.now(UTC) - GRACE,  # nobody is woken for it: due at once for the sweeper
         )
         return bool(await self._stores.inbox.add([event]))
 

@@ -1,6 +1,5 @@
 """Phase 2's modules: write the document and its files, refine it against the rules, change it on a person's words."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from pipeline.scripts import script_problems
 from pipeline.signatures import generation as signatures
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.templates import SECTIONS, STYLE
+from pipeline.together import all_of
 from pipeline.visible import visible, visible_markdown
 
 SECTIONS_WRITTEN_WHOLE = 7
@@ -77,8 +77,8 @@ class GenerateSkillContentModule(Step):
         return sections.unwrapped(answer.document.body)
 
     async def _by_section(self, plan: Plan, requirements: Requirements, intent: Intent) -> str:
-        answers = await asyncio.gather(
-            *(
+        answers = await all_of(
+            [
                 self.ask(
                     self.section,
                     plan=plan,
@@ -89,7 +89,7 @@ class GenerateSkillContentModule(Step):
                     style=STYLE[plan.estimated_length],
                 )
                 for section in plan.content_outline
-            )
+            ]
         )
         parts = [
             sections.part(section.title, _without_own_heading(section.title, answer.section.markdown))
@@ -103,8 +103,8 @@ class GenerateSkillContentModule(Step):
         problems: dict[str, list[str]] = {}
         files: dict[str, str] = {}
         for _ in range(SCRIPT_ATTEMPTS):
-            answers = await asyncio.gather(
-                *(self._file(item, plan, requirements, problems.get(item.path, [])) for item in wanted)
+            answers = await all_of(
+                [self._file(item, plan, requirements, problems.get(item.path, [])) for item in wanted]
             )
             for item, content in zip(wanted, answers, strict=True):
                 found = script_problems(item.path, content) if item.path.startswith("scripts/") else []

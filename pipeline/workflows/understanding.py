@@ -1,6 +1,5 @@
 """Phase 1: what is wanted, clarified with the person where it matters, and a plan for it."""
 
-import asyncio
 import re
 
 from pipeline import significance
@@ -23,6 +22,7 @@ from pipeline.runtime import CallFailed
 from pipeline.session import Session
 from pipeline.skills.metadata import read_metadata
 from pipeline.skills.taxonomy import TaxonomyEntry
+from pipeline.together import three
 from pipeline.workflows.phase import PhaseWorkflow, stop_at
 
 
@@ -95,7 +95,7 @@ class UnderstandingWorkflow(PhaseWorkflow):
         existing = journey.existing
         for name in ("AnalyzeIntent", "FindTaxonomyPath", "AnalyzeDependencies"):
             session.tell(EventType.MODULE_START, module=name)
-        intent, placement, dependencies = await asyncio.gather(
+        intent, placement, dependencies = await three(
             self.analyze_intent.acall(request=journey.request, requirements=requirements),
             _where_it_is(existing)
             if existing is not None

@@ -1,8 +1,8 @@
 """Phase 3: the rules' verdict, measures, test cases and advice; findings go back, a bounded number of times."""
 
 from pipeline.checking import check, errors, sentence
-from pipeline.checkpoints import EventType, ValidateCheckpoint
-from pipeline.journey import Journey
+from pipeline.checkpoints import ValidateCheckpoint
+from pipeline.journey import Failure, Journey
 from pipeline.models import (
     Plan,
     QualityAssessment,
@@ -22,6 +22,8 @@ from pipeline.quality import assess, with_draft
 from pipeline.routing import lost
 from pipeline.runtime import CallFailed
 from pipeline.session import Session
+from pipeline.signatures.validation import Judgement, Review
+from pipeline.together import three
 from pipeline.workflows.generation import from_validation, preview
 from pipeline.workflows.phase import PhaseWorkflow, stop_at
 
@@ -45,20 +47,22 @@ class ValidationWorkflow(PhaseWorkflow):
         taxonomy = session.runtime.taxonomy
         draft = generation.draft
         async with session.module("ValidateStructure", "Checking the rules"):
-            findings, verdict = check(draft, taxonomy)
+            findings, _ = check(draft, taxonomy)
         if errors(findings) and self._may_go_back(journey):
             return self._back(journey, findings)
 
-        async with session.module("GenerateTestCases", "Writing test cases"):
-            cases = await self.generate_test_cases.acall(draft=draft, plan=understanding.plan, taxonomy=taxonomy)
+        reviewing = journey.options.model_review and session.runtime.model is not None
+        cases, review, judgement = await three(
+            self._cases(draft, understanding.plan, session),
+            self._review(draft, understanding.plan, findings, session, wanted=reviewing),
+            self._judgement(draft, understanding.plan, session, wanted=reviewing),
+        )
         tested = draft.model_copy(update={"files": {**draft.files, **eval_files(draft.name, cases)}})
         findings, verdict = check(tested, taxonomy)
         queries = [case.query for case in cases.triggers if case.should_trigger]
         quality = assess(tested, understanding.plan, understanding.requirements, findings, taxonomy, queries)
-        checks = list(CHECKS)
-        if journey.options.model_review and session.runtime.model is not None:
-            quality = await self._advised(tested, understanding.plan, findings, quality, session)
-            checks.append("model_review")
+        quality = _advised(quality, understanding.plan, review, judgement)
+        checks = [*CHECKS, *(["model_review"] if isinstance(review, Review) else [])]
         validation = Validation(
             passed=not errors(findings),
             verdict=verdict,
@@ -96,33 +100,65 @@ class ValidationWorkflow(PhaseWorkflow):
             }
         )
 
-    async def _advised(
-        self,
-        draft: SkillDraft,
-        plan: Plan,
-        findings: list[ReportedFinding],
-        quality: QualityAssessment,
-        session: Session,
-    ) -> QualityAssessment:
-        """The measures with the model's opinion beside them. Without an opinion that is said, and nothing is lost."""
+    async def _cases(self, draft: SkillDraft, plan: Plan, session: Session) -> TestCases:
+        async with session.module("GenerateTestCases", "Writing test cases"):
+            cases: TestCases = await self.generate_test_cases.acall(
+                draft=draft, plan=plan, taxonomy=session.runtime.taxonomy
+            )
+        return cases
+
+    async def _review(
+        self, draft: SkillDraft, plan: Plan, findings: list[ReportedFinding], session: Session, *, wanted: bool
+    ) -> Review | Failure | None:
+        """The model's review; advice that cannot be had is a value, because nothing depends on it."""
+        if not wanted:
+            return None
         try:
             async with session.module("ValidateSkill", "Asking the model for a review"):
-                review = await self.validate_skill.acall(draft=draft, plan=plan, findings=findings)
-            async with session.module("AssessQuality", "Judging against the success criteria"):
-                judgement = await self.assess_quality.acall(draft=draft, success_criteria=plan.success_criteria)
+                review: Review = await self.validate_skill.acall(draft=draft, plan=plan, findings=findings)
         except CallFailed as failed:
-            session.tell(EventType.PROGRESS, message=failed.failure.message)
-            return quality.model_copy(update={"advice": [f"No review by the model: {failed.failure.message}"]})
-        known = set(plan.success_criteria)
-        return quality.model_copy(
+            return failed.failure
+        return review
+
+    async def _judgement(
+        self, draft: SkillDraft, plan: Plan, session: Session, *, wanted: bool
+    ) -> Judgement | Failure | None:
+        if not wanted:
+            return None
+        try:
+            async with session.module("AssessQuality", "Judging against the success criteria"):
+                judgement: Judgement = await self.assess_quality.acall(
+                    draft=draft, success_criteria=plan.success_criteria
+                )
+        except CallFailed as failed:
+            return failed.failure
+        return judgement
+
+
+def _advised(
+    quality: QualityAssessment, plan: Plan, review: Review | Failure | None, judgement: Judgement | Failure | None
+) -> QualityAssessment:
+    """The measures with the model's opinion beside them. Without an opinion that is said."""
+    missing = [f"No review by the model: {item.message}" for item in (review, judgement) if isinstance(item, Failure)]
+    quality = quality.model_copy(update={"advice": missing[:1]})
+    if isinstance(review, Review):
+        quality = quality.model_copy(
             update={
-                "advice": review.issues[:8],
-                "strengths": [*quality.strengths, *review.strengths, *judgement.strengths][:5],
+                "advice": [*quality.advice, *review.issues][:8],
+                "strengths": [*quality.strengths, *review.strengths][:5],
+            }
+        )
+    if isinstance(judgement, Judgement):
+        known = set(plan.success_criteria)
+        quality = quality.model_copy(
+            update={
+                "strengths": [*quality.strengths, *judgement.strengths][:5],
                 "weaknesses": [*quality.weaknesses, *judgement.weaknesses][:8],
                 "meets_success_criteria": [text for text in judgement.meets if text in known],
                 "missing_success_criteria": [text for text in judgement.missing if text in known],
             }
         )
+    return quality
 
 
 def _losses(draft: SkillDraft, cases: TestCases, session: Session) -> list[str]:

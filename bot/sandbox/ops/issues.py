@@ -177,6 +177,8 @@ def unlock(world: World, repo: Repository, issue: Issue, by: Account) -> None:
 
 def delete_issue(world: World, repo: Repository, issue: Issue, by: Account) -> None:
     """Only people with admin rights can, and only on the web; afterwards the API answers 410."""
+    for comment in issue.comments:
+        del repo.threads[comment.id]
     del repo.issues[issue.number]
     repo.gone_issues[issue.number] = None
     announce(world, repo, issue, "deleted", by)
@@ -186,6 +188,9 @@ def transfer_issue(world: World, repo: Repository, issue: Issue, target: Reposit
     """A copy with a new id and number opens in the target; here the number answers with a redirect from then on."""
     copy = new_issue(world, target, issue.title, issue.body, issue.user)
     copy.state, copy.comments, copy.reactions = issue.state, issue.comments, issue.reactions
+    for comment in issue.comments:
+        del repo.threads[comment.id]
+        target.threads[comment.id] = copy
     del repo.issues[issue.number]
     repo.gone_issues[issue.number] = world.urls.issue(target, copy.number)
     new = {"new_issue": render.issue(world.urls, target, copy), "new_repository": repository(world.urls, target)}
@@ -262,6 +267,7 @@ def add_comment(
         id=world.ids.next("comment"), user=user, body=body, created_at=now, updated_at=now, via_app=via_app
     )
     issue.comments.append(comment)
+    repo.threads[comment.id] = issue
     issue.updated_at = now
     take_notice(world, repo, issue, body, user)
     _comment_event(world, repo, issue, comment, "created", user, {})
@@ -281,5 +287,6 @@ def edit_comment(world: World, repo: Repository, issue: Issue, comment: Comment,
 
 def delete_comment(world: World, repo: Repository, issue: Issue, comment: Comment, by: Account) -> None:
     issue.comments.remove(comment)
+    del repo.threads[comment.id]
     issue.updated_at = world.clock.now()
     _comment_event(world, repo, issue, comment, "deleted", by, {})

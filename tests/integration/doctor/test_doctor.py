@@ -13,7 +13,8 @@ import pytest
 
 from bot.cli import main
 from bot.doctor.command import examine
-from bot.doctor.remote import judge_deliveries
+from bot.doctor.installations import MAX_REPOSITORIES
+from bot.doctor.remote import HookConfig, judge_deliveries, judge_hook
 from bot.doctor.report import Level, Line
 from bot.github.models import HookDelivery
 from bot.sandbox.ops import installations as ops
@@ -159,6 +160,84 @@ async def test_a_github_that_cannot_be_reached_is_said_and_nothing_else_is_asked
     found = await look()
     assert found["github"].level is Level.PROBLEM
     assert "app" not in found
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("path", "check", "level"),
+    [
+        ("/app$", "app", Level.PROBLEM),
+        ("/app/hook/config", "webhook", Level.PROBLEM),
+        ("/app/hook/deliveries", "deliveries", Level.WARN),
+        ("/app/installations$", "installations", Level.PROBLEM),
+        ("/access_tokens", "repositories of acme", Level.PROBLEM),
+        ("/installation/repositories", "repositories of acme", Level.PROBLEM),
+        ("/labels/", "repositories of acme", Level.PROBLEM),
+    ],
+)
+async def test_what_github_does_not_answer_is_a_line_and_never_a_traceback(
+    github: GitHub, path: str, check: str, level: Level
+) -> None:
+    github.fault("status", method="*", path=path, times=20, status=502, login="*")
+    line = (await look())[check]
+    assert line.level is level
+    assert line.fix
+
+
+@pytest.mark.usefixtures("environ")
+async def test_archived_repositories_are_left_out_and_many_are_not_all_looked_at(github: GitHub) -> None:
+    sandbox = github.sandbox
+    morgan = sandbox.world.account("morgan")
+    assert morgan is not None
+    ops.archive(sandbox.world, sandbox.repository, morgan)
+    assert "Choose repositories" in (await look())["repositories of acme"].fix
+    for number in range(MAX_REPOSITORIES + 1):
+        ops.create_repository(sandbox.world, sandbox.repository.owner, f"more-{number}")
+    found = await look()
+    assert "acme/skills" not in found
+    assert len([name for name in found if name.startswith("acme/more-")]) == MAX_REPOSITORIES
+    assert found["repositories of acme"].message == f"there are more; {MAX_REPOSITORIES} were looked at"
+
+
+@pytest.mark.usefixtures("environ")
+async def test_an_address_that_is_no_rest_root_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKILL_FLEET_GITHUB_API_URL", "https://github.com")
+    line = (await look())["github"]
+    assert line.level is Level.PROBLEM
+    assert "https://api.github.com" in line.message
+
+
+@pytest.mark.usefixtures("environ")
+async def test_settings_that_cannot_be_loaded_are_all_there_is_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKILL_FLEET_PORT", "tcp://10.0.0.1:8080")
+    found = await look()
+    assert list(found) == ["settings"]
+    assert "SKILL_FLEET_PORT" in found["settings"].message
+
+
+GOOD_HOOK = HookConfig(url=WEBHOOK, content_type="json", insecure_ssl="0", secret="********")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "level", "words"),
+    [
+        ({}, WEBHOOK, Level.OK, WEBHOOK),
+        ({}, "", Level.OK, WEBHOOK),
+        ({}, "https://other.example/webhook", Level.PROBLEM, "not to https://other.example/webhook"),
+        ({"url": "https://bot.example/hook"}, "", Level.WARN, "/webhook"),
+        ({"url": "http://bot.example/webhook"}, "", Level.PROBLEM, "not https"),
+        ({"url": "http://127.0.0.1/webhook"}, "", Level.OK, "127.0.0.1"),
+        ({"url": ""}, "", Level.PROBLEM, "no webhook address"),
+        ({"content_type": "form"}, "", Level.PROBLEM, "application/json"),
+        ({"insecure_ssl": "1"}, "", Level.PROBLEM, "certificate"),
+        ({"insecure_ssl": 1}, "", Level.PROBLEM, "certificate"),
+        ({"secret": ""}, "", Level.PROBLEM, "signs nothing"),
+    ],
+)
+def test_the_webhook_is_judged(change: dict[str, object], expected: str, level: Level, words: str) -> None:
+    (line,) = judge_hook(GOOD_HOOK.model_copy(update=change), expected)
+    assert line.level is level
+    assert words in f"{line.message} {line.fix}"
 
 
 @pytest.mark.usefixtures("environ")

@@ -243,3 +243,33 @@ async def test_talk_on_ordinary_issues_costs_no_task(start: StartService) -> Non
     await script.until(lambda seen: ("7:1", ["a"]) in seen)
     assert [key for key, _ in script.seen] == ["7:1"]
     assert (await service.stores.inbox.backlog()).open == 0
+
+
+async def test_a_flooding_repository_leaves_room_for_another_and_still_gets_everything_done(
+    start: StartService,
+) -> None:
+    script = Script()
+    release = asyncio.Event()
+    at_once = most = 0
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        nonlocal at_once, most
+        if key.startswith("7:"):
+            at_once += 1
+            most = max(most, at_once)
+            await release.wait()
+            at_once -= 1
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        if rows:
+            await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance, workers=4, jobs_per_repository=2)
+    for n in range(1, 11):
+        await service.put(_event(f"flood-{n}", f"7:{n}"))
+    await service.put(_event("other", "8:1"))
+    await script.until(lambda seen: ("8:1", ["other"]) in seen)
+    assert most == 2
+    release.set()
+    await script.until(lambda seen: len(seen) == 11)
+    assert most == 2

@@ -55,6 +55,7 @@ class Script:
         self.seen: list[Seen] = []
         self.minted: list[Any] = []
         self.token_life = 3_600
+        self.quotas: list[tuple[int, int]] = []
         self._answers: dict[str, list[Answer]] = {}
 
     def on(self, what: str, *answers: Answer) -> None:
@@ -134,7 +135,7 @@ async def server(script: Script) -> AsyncIterator[TestServer]:
 
 
 @pytest.fixture
-async def connection(server: TestServer, private_key: str, clock: Clock) -> AsyncIterator[Connection]:
+async def connection(server: TestServer, script: Script, private_key: str, clock: Clock) -> AsyncIterator[Connection]:
     options = GitHubOptions(
         app_id="1",
         private_key=Secret(private_key),
@@ -142,6 +143,7 @@ async def connection(server: TestServer, private_key: str, clock: Clock) -> Asyn
         pace=Pace(write_gap=1, notify_gap=3, patience=10),
         clock=clock,
         sleep=clock.sleep,
+        on_quota=lambda installation, left: script.quotas.append((installation, left)),
     )
     async with connect(options) as connection:
         yield connection

@@ -304,7 +304,7 @@ async def test_an_answer_without_end_is_cut_off(
         await api.getitem(ISSUE, AT, Issue)
 
 
-async def test_the_quota_is_known(api: GitHubApi, connection: Connection, script: Script) -> None:
+async def test_the_quota_is_told_after_each_answer(api: GitHubApi, script: Script) -> None:
     script.on(f"GET {ISSUE_PATH}", says(OPEN, x_ratelimit_remaining="4321", x_ratelimit_limit="5000"))
     await api.getitem(ISSUE, AT, Issue)
-    assert connection.quotas()[3] == (4321, 5000)
+    assert script.quotas == [(3, 4321)]

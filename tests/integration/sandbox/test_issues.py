@@ -198,7 +198,10 @@ async def test_a_deleted_issue_is_gone_and_a_transferred_one_redirects(github: G
     deleted, moved = await riley.open_issue("a"), await riley.open_issue("b")
     await morgan.delete_issue(deleted)
     assert (await riley.request("GET", f"{REPO}/issues/{deleted}")).status == 410
+    comment = await riley.comment(moved, "comes along")
     new = await morgan.transfer_issue(moved, "acme/elsewhere")
+    assert (await riley.get(f"/repos/acme/elsewhere/issues/comments/{comment}"))["body"] == "comes along"
+    assert (await riley.request("GET", f"{REPO}/issues/comments/{comment}")).status == 404
     answer = await riley.request("GET", f"{REPO}/issues/{moved}")
     assert answer.status == 301 and answer.headers["Location"].endswith(f"/repos/acme/elsewhere/issues/{new}")
     assert (await riley.request("GET", f"{REPO}/issues/99")).status == 404

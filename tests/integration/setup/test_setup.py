@@ -1,5 +1,6 @@
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from html import unescape
 from pathlib import Path
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.cli import main
 from bot.setup import command
-from bot.setup.exchange import ExchangeError, NewApp
+from bot.setup.exchange import ExchangeError, NewApp, exchange
 from bot.setup.files import AlreadyConfiguredError, Target
 from bot.setup.hosts import GitHubHost, github_host
 from bot.setup.manifest import Manifest, manifest, required_permissions
@@ -99,7 +100,7 @@ async def test_a_person_creates_the_app_in_the_browser(
         page = await response.text()
         assert "Content-Security-Policy" in response.headers
         assert response.headers["Cache-Control"] == "no-store"
-        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Referrer-Policy"] == "strict-origin"
     app = await visit.task
     assert app.id == 4711
     assert app.organization == "acme"
@@ -271,3 +272,30 @@ def test_a_mistake_on_the_command_line_is_said_before_anything_is_made(
     assert main(["setup", *words]) in {1, 2}
     assert reason in capsys.readouterr().err
     assert is_empty(tmp_path)
+
+
+async def test_the_answer_counts_once(begin, browser: aiohttp.ClientSession, github: GitHubStandIn) -> None:
+    visit = await begin()
+    back = await press_the_button(browser, visit)
+    answers = await asyncio.gather(*(browser.get(back) for _ in range(3)), return_exceptions=True)
+    statuses = [answer.status for answer in answers if isinstance(answer, aiohttp.ClientResponse)]
+    assert statuses.count(200) == 1
+    assert set(statuses) <= {200, 409}
+    assert len(github.exchanged) == 1
+
+
+def test_a_port_that_is_taken_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SKILL_FLEET_GITHUB_APP_ID", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = ["setup", "--url", "https://bot.example", "--folder", str(tmp_path), "--port", port]
+        assert main(words) == 2
+    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+async def test_a_github_that_cannot_be_reached_is_said_with_what_to_do(tmp_path: Path) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(ExchangeError, match="cannot be reached"):
+            await exchange(session, github_host("http://127.0.0.1:9"), "c0de" * 5)

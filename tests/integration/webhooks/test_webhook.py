@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy.exc import OperationalError
 
 from bot.store.inbox import NewEvent, StoredEvent
-from bot.webhooks import MAX_BODY, GroupCommit, Webhook
+from bot.webhooks import MAX_BODY, GroupCommit, Webhook, keyed
 
 SECRETS = (b"the-old-secret-0123", b"the-new-secret-4567")
 ISSUE = {
@@ -69,7 +69,7 @@ async def intake() -> AsyncIterator[Intake]:
     group = GroupCommit(store, lambda events: None)
     app = web.Application(client_max_size=MAX_BODY)
     handler = Webhook(
-        SECRETS, group.put, lambda event, status, _: counted.append((event, status)), lambda: state["open"]
+        keyed(SECRETS), group.put, lambda event, status, _: counted.append((event, status)), lambda: state["open"]
     )
     app.router.add_post("/webhook", handler.handle)
     async with TestClient(TestServer(app)) as client:
@@ -140,6 +140,8 @@ SIGNED_NONSENSE: list[tuple[str, int, bytes]] = [
     ("a JSON list", 400, b"[1, 2]"),
     ("a JSON number", 400, b"1"),
     ("JSON nested without end", 400, b"[" * 100_000),
+    ("JSON nested deeply", 400, b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
+    ("a number that is none", 400, b'{"a": NaN}'),
     ("an issue without a number", 422, b'{"action":"opened","repository":{"id":7},"issue":{}}'),
     ("an issue without a repository", 422, b'{"action":"opened","issue":{"number":1}}'),
     ("an issue whose number is a text", 422, b'{"action":"opened","repository":{"id":7},"issue":{"number":"1"}}'),
