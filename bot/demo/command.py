@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,6 +26,7 @@ _WIDTH_WHEN_PIPED = 110
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="leave sandbox and bot running afterwards, until Ctrl-C")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="write the conversation as an SVG picture there")
     parser.add_argument("--directory", type=Path, help="where state and logs go (default: a temporary one)")
 
 
@@ -35,7 +38,11 @@ def run(args: argparse.Namespace) -> int:
     console.print(Text(f"Skill Fleet demo, drafted by {drafter}. State and logs: {directory}", style="dim"))
     try:
         with started(directory.resolve()) as running:
-            line = asyncio.run(_play(running, console, with_model=bool(model)))
+            picture = Console(width=92, record=True, file=io.StringIO()) if args.picture else None
+            line = asyncio.run(_play(running, Narrator(console, with_model=bool(model), picture=picture)))
+            if picture is not None:
+                picture.print(Text(f"promoted {line}", style="bold green"), soft_wrap=True)
+                args.picture.write_text(_svg(picture))
             console.print(Text(f"promoted {line}", style="bold green"), soft_wrap=True)
             if args.keep:
                 _wait(running, console)
@@ -50,13 +57,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _play(running: Running, console: Console, *, with_model: bool) -> str:
+def _svg(picture: Console) -> str:
+    """The recorded conversation; fonts are the reader's own, nothing is fetched."""
+    svg = picture.export_svg(title="A request becomes a skill")
+    return re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
+
+
+async def _play(running: Running, narrator: Narrator) -> str:
     began = time.monotonic()
     async with aiohttp.ClientSession() as session:
         people = People(session, running.sandbox_url, running.repository, running.tokens)
-        patience = _PATIENCE_WITH_MODEL if with_model else _PATIENCE
-        line = await Story(people, Narrator(console, with_model=with_model), patience).play()
-    console.print(Text(f"The whole road took {time.monotonic() - began:.1f} s.", style="dim"))
+        patience = _PATIENCE_WITH_MODEL if narrator.with_model else _PATIENCE
+        line = await Story(people, narrator, patience).play()
+    narrator.console.print(Text(f"The whole road took {time.monotonic() - began:.1f} s.", style="dim"))
     return f"{running.repository}{line}"
 
 

@@ -20,9 +20,18 @@ _STATUS = "### Skill request"
 _DETAIL_LINES = 48
 
 
+def _gist(body: str) -> str:
+    """How a comment begins and ends, for the picture."""
+    parts = [part for part in _DETAILS.sub("", body).split("\n\n") if part.strip()]
+    return "\n\n".join(parts if len(parts) <= 5 else [*parts[:3], "…", parts[-1]])
+
+
 class Narrator:
-    def __init__(self, console: Console, *, with_model: bool) -> None:
+    """`picture`, when given, records the short version: what people and bot say, without what is folded away."""
+
+    def __init__(self, console: Console, *, with_model: bool, picture: Console | None = None) -> None:
         self.console = console
+        self.picture = picture
         self.with_model = with_model
         self._seen: dict[int, str] = {}
 
@@ -44,6 +53,8 @@ class Narrator:
             self._status(body)
         elif before is None:
             self._panel(comment.author, "commented", self._readable(body))
+            if self.picture is not None:
+                self.picture.print(self._boxed(comment.author, "commented", Markdown(_gist(body))))
         else:
             self.console.print(Text(f"✎ {comment.author} edited a comment: {body.splitlines()[0]}", style="dim"))
 
@@ -62,6 +73,8 @@ class Narrator:
         phases = re.findall(r"^- (\S+) \*\*(\w+)\*\*(.*)$", body, re.MULTILINE)
         line = "   ".join(f"{mark} {name}{rest.replace('`', '')}" for mark, name, rest in phases)
         self.console.print(Text(f"⟳ {head}\n  {line}", style="dim"))
+        if self.picture is not None:
+            self.picture.print(Text(f"⟳ {head}", style="dim"))
 
     def _readable(self, body: str) -> Group:
         """Markdown as text; folded parts shown up to a length, as a reader who opens them would see them."""
@@ -77,9 +90,11 @@ class Narrator:
         return Group(*parts)
 
     def _panel(self, who: str, did: str, content: Any) -> None:
+        self.console.print(self._boxed(who, did, content))
+
+    @staticmethod
+    def _boxed(who: str, did: str, content: Any) -> Panel:
         colour = _COLOURS.get(who, "white")
-        self.console.print(
-            Panel(
-                content, title=f"[bold {colour}]{escape(who)}[/] {escape(did)}", title_align="left", border_style=colour
-            )
+        return Panel(
+            content, title=f"[bold {colour}]{escape(who)}[/] {escape(did)}", title_align="left", border_style=colour
         )
