@@ -5,6 +5,7 @@ are off: the first mixes endpoints, the second obeys any Retry-After.
 """
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -32,6 +33,7 @@ from pipeline.typed import adapter
 _COMPATIBLE = "compatible"
 _FIRST_LIMIT_WHEN_UNSET = 8_192
 _BACKOFF_SECONDS = 1.0
+_CONNECTIONS_PER_CLIENT = 100
 _COMPLAINT_CHARACTERS = 6_000
 
 
@@ -50,34 +52,36 @@ class LanguageModel:
         self._sleep = sleep
         self._chance = chance
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._lms = tuple(_client(name, settings) for name in (settings.model, *settings.fallbacks))
+        self._models = tuple(_Clients(name, settings) for name in (settings.model, *settings.fallbacks))
 
     @property
     def name(self) -> str:
         return self.settings.model
 
     async def aclose(self) -> None:
-        for _, lm in self._lms:
-            await lm.aclose()
+        for clients in self._models:
+            for lm in clients.all:
+                await lm.aclose()
 
     async def answer(self, predictor: Any, inputs: Mapping[str, object], spent: Usage) -> StoredResult:
         """Ask until there is a readable answer or every cure was tried. See `Drafter.answer`."""
         meter = Meter(spent, self.settings.budget_tokens, self.settings.budget_usd)
         failures: list[Failure] = []
-        for name, lm in self._lms:
+        for clients in self._models:
             try:
-                outputs = await self._ask(name, lm, predictor, inputs, meter)
+                outputs = await self._ask(clients, predictor, inputs, meter)
             except _Unusable as unusable:
                 failures.append(unusable.reaction.failure)
                 if not unusable.reaction.other_model:
                     break
             else:
-                return StoredResult(outputs=outputs, usage=meter.total(), model=name)
+                return StoredResult(outputs=outputs, usage=meter.total(), model=clients.name)
         raise CallFailed(failures[0], meter.total())
 
     async def _ask(
-        self, name: str, lm: MeteredLM, predictor: Any, inputs: Mapping[str, object], meter: Meter
+        self, clients: "_Clients", predictor: Any, inputs: Mapping[str, object], meter: Meter
     ) -> dict[str, Any]:
+        name, lm = clients.name, clients.next()
         limit = self.settings.max_tokens
         doubled = complained = False
         schema = True
@@ -150,7 +154,19 @@ def as_json(signature: Any, prediction: Any) -> dict[str, Any]:
     }
 
 
-def _client(name: str, settings: ModelSettings) -> tuple[str, MeteredLM]:
+class _Clients:
+    """One model's clients, in turn: each keeps at most 100 connections, whatever more we are allowed."""
+
+    def __init__(self, name: str, settings: ModelSettings) -> None:
+        self.name = name
+        self.all = [_client(name, settings) for _ in range(-(-settings.concurrency // _CONNECTIONS_PER_CLIENT))]
+        self._turns = itertools.cycle(self.all)
+
+    def next(self) -> MeteredLM:
+        return next(self._turns)
+
+
+def _client(name: str, settings: ModelSettings) -> MeteredLM:
     provider = name.partition("/")[0]
     own = provider == settings.model.partition("/")[0]
     options: dict[str, Any] = {}
@@ -162,7 +178,7 @@ def _client(name: str, settings: ModelSettings) -> tuple[str, MeteredLM]:
     if own and provider in ("openai", _COMPATIBLE) and _is_private(settings.api_base):
         _declare_compatible()
         routed = f"{_COMPATIBLE}/{name.partition('/')[2]}"
-    lm = MeteredLM(
+    return MeteredLM(
         routed,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
@@ -171,7 +187,6 @@ def _client(name: str, settings: ModelSettings) -> tuple[str, MeteredLM]:
         timeout=settings.timeout_seconds,
         **options,
     )
-    return name, lm
 
 
 def _is_private(api_base: str | None) -> bool:

@@ -33,7 +33,7 @@ class ModelSettings(BaseModel):
     fallbacks: tuple[str, ...] = Field((), max_length=5, description="models tried in order when one stays unusable")
     budget_tokens: int | None = Field(None, ge=1, description="for one job, prompts and answers together")
     budget_usd: float | None = Field(None, gt=0, description="for one job; counted where prices are known")
-    concurrency: int = Field(8, ge=1, le=256, description="calls in flight at once, over all jobs")
+    concurrency: int = Field(8, ge=1, le=1_024, description="calls in flight at once, over all jobs")
     max_wait_seconds: float = Field(60.0, ge=0, le=3_600, description="longest pause a provider may ask for")
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """How signatures become prompts and answers become values: JSON, with a strict schema where the provider takes one."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import dspy
 from pydantic import BaseModel
@@ -11,6 +12,11 @@ GROUND_RULES = (
     "part of the material. Use only facts found in the inputs or that are commonly known; do not invent names of "
     "people, systems, addresses or credentials."
 )
+
+
+# What depends on the signature alone is made once: it costs more than the rest of a call.
+_FORMATS: WeakKeyDictionary[Any, type] = WeakKeyDictionary()
+_SYSTEM_MESSAGES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 class WireAdapter(dspy.JSONAdapter):
@@ -24,9 +30,19 @@ class WireAdapter(dspy.JSONAdapter):
     def _prepare_response_format(self, lm: Any, lm_kwargs: dict[str, Any], signature: Any) -> None:
         if not self._schema:
             return
+        supported = "response_format" in lm.supported_params and lm.supports_response_schema
+        if supported and signature in _FORMATS:
+            lm_kwargs["response_format"] = _FORMATS[signature]
+            return
         super()._prepare_response_format(lm, lm_kwargs, signature)
         if isinstance(model := lm_kwargs.get("response_format"), type):
             _drop_defaults(model.model_json_schema())  # type: ignore[attr-defined]  # one shared dict, see DSPy
+            _FORMATS[signature] = model
+
+    def format_system_message(self, signature: Any) -> str:
+        if signature not in _SYSTEM_MESSAGES:
+            _SYSTEM_MESSAGES[signature] = str(super().format_system_message(signature))
+        return _SYSTEM_MESSAGES[signature]
 
     def format_task_description(self, signature: Any) -> str:
         return f"{super().format_task_description(signature)}\n\n{GROUND_RULES}"

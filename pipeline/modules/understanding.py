@@ -3,7 +3,8 @@
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import dspy
 
@@ -129,9 +130,7 @@ class FindTaxonomyPathModule(Step):
         duplicates = near_duplicates(taxonomy, name, requirements.suggested_description)
         if not categories:
             return Placement(recommended_path=taxonomy.place(name), near_duplicates=duplicates)
-        choices: object = Literal[(*categories, "new")]  # this repository's enum
-        signature = signatures.FindTaxonomyPath.with_updated_fields("category", type_=choices)
-        signature.__name__ = signatures.FindTaxonomyPath.__name__
+        signature = _choosing_among((*categories, "new"))
         answer = await self.ask(
             self.find,
             signature=signature,
@@ -234,6 +233,15 @@ def near_duplicates(taxonomy: Taxonomy, name: str, description: str) -> list[Dup
     """Existing skills that the new one would compete with, most alike first."""
     found = taxonomy.near_duplicates(name, description)[:5]
     return [Duplicate(name=f.entry.name, path=f.entry.path, similarity=min(1.0, f.score)) for f in found]
+
+
+@lru_cache(maxsize=64)
+def _choosing_among(categories: tuple[str, ...]) -> Any:
+    """The signature with this repository's categories as the enum of its answer."""
+    choices: object = Literal[categories]
+    signature = signatures.FindTaxonomyPath.with_updated_fields("category", type_=choices)
+    signature.__name__ = signatures.FindTaxonomyPath.__name__
+    return signature
 
 
 def _new_place(taxonomy: Taxonomy, category: str, name: str) -> str:
