@@ -80,7 +80,7 @@ class Drafter(Protocol):
 class SkillFiles(Protocol):
     """Reads an existing skill so that it can be changed. Without it, requests can only be for new skills."""
 
-    async def __call__(self, path: str) -> Mapping[str, str] | None:
+    def __call__(self, path: str) -> Awaitable[Mapping[str, str] | None]:
         """All files of the skill in this directory, by path inside it; None when one of them is not text."""
         ...
 

@@ -1,20 +1,25 @@
 """One phase of one journey while it runs: stores each call before it is used, counts it, and tells what happens."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from pipeline.checkpoints import EventType, WorkflowEvent
-from pipeline.journey import Journey
+from pipeline.journey import Failure, Journey
 from pipeline.models import Phase, Usage
 from pipeline.outline import OutlineDrafter
 from pipeline.runtime import CallFailed, Drafter, ModuleCall, Runtime, StoredResult, call_key
 from pipeline.typed import adapter, schema_digest
 
+log = logging.getLogger(__name__)
+
 CALL_VERSION = 1
+INTERNAL = Failure(code="internal", message="Something went wrong on our side.", retryable=True)
+T = TypeVar("T")
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
@@ -29,6 +34,7 @@ class Session:
         self._usage = journey.usage
         self._by_module = dict(journey.usage_by_module)
         self._counted = list(journey.counted_calls)
+        self._outside_errors: list[Exception] = []
 
     @contextmanager
     def open(self) -> Iterator["Session"]:
@@ -44,10 +50,16 @@ class Session:
         call = ModuleCall(phase=self.phase, module=module, key=self._key(predictor, signature, inputs))
 
         async def run() -> StoredResult:
-            return await self.drafter.answer(predictor, inputs, self._usage)
+            try:
+                return await self.drafter.answer(predictor, inputs, self._usage)
+            except CallFailed:
+                raise
+            except Exception:
+                log.exception("asking for %s broke", module)
+                raise CallFailed(INTERNAL) from None
 
         try:
-            stored = await self.runtime.calls.once(call, run)
+            stored = await self.outside(self.runtime.calls.once(call, run))
         except CallFailed as failed:
             self._count(module, failed.usage)
             raise
@@ -58,6 +70,20 @@ class Session:
             name: adapter(field.annotation).validate_python(stored.outputs[name])
             for name, field in signature.output_fields.items()
         }
+
+    async def outside(self, work: Awaitable[T]) -> T:
+        """Awaits something of our caller's. Its errors are the caller's too: the workflow passes them through."""
+        try:
+            return await work
+        except CallFailed:
+            raise
+        except Exception as error:
+            self._outside_errors.append(error)
+            raise
+
+    def is_outside(self, error: Exception) -> bool:
+        """Whether an error came from the caller's store or reader."""
+        return any(error is known for known in self._outside_errors)
 
     @asynccontextmanager
     async def module(self, name: str, message: str = "") -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from pipeline.checkpoints import Checkpoint, EventType, WorkflowEvent
 from pipeline.journey import Failure, Journey, JourneyStatus
 from pipeline.models import Phase
 from pipeline.runtime import CallFailed, Runtime
-from pipeline.session import Session
+from pipeline.session import INTERNAL, Session
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _ASKS_THE_USER = ("clarify", "structure_fix")
 
 class PhaseWorkflow(ABC):
     """One phase. `execute` returns the journey at the phase's end, at a checkpoint, or failed; it never raises for
-    what a model or the input did."""
+    what a model or the input did; errors of the caller's own store pass through."""
 
     phase: Phase
 
@@ -32,10 +32,11 @@ class PhaseWorkflow(ABC):
                 result = await self._run(journey, session)
             except CallFailed as failed:
                 result = _failed(journey, failed.failure)
-            except Exception:
+            except Exception as error:
+                if session.is_outside(error):
+                    raise
                 log.exception("the %s phase broke", self.phase)
-                failure = Failure(code="internal", message="Something went wrong on our side.", retryable=True)
-                result = _failed(journey, failure)
+                result = _failed(journey, INTERNAL)
         result = session.account(result)
         session.tell(EventType.PHASE_END, seconds=(runtime.clock() - started).total_seconds())
         if result.failure is not None:

@@ -203,7 +203,7 @@ def _extended(journey: Journey, session: Session) -> TaxonomyEntry | None:
 async def _read_existing(entry: TaxonomyEntry, session: Session) -> SkillDraft:
     """The skill as it is. Raises CallFailed when it cannot be changed by us."""
     assert session.runtime.skill_files is not None, "only asked for with a reader"
-    files = await session.runtime.skill_files(entry.path)
+    files = await session.outside(session.runtime.skill_files(entry.path))
     try:
         if files is None:
             raise ValueError("it holds files that are not text")
