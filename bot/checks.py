@@ -5,19 +5,22 @@ again after a lost answer, continued where its annotations stopped. Older runs o
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import JsonValue
 
+from bot import repo_config
 from bot.comments.markdown import inline_code
 from bot.comments.report import check_summary
-from bot.github.effects.context import ATTEMPTS, Context, Validate
+from bot.github.effects.context import ATTEMPTS, Context
 from bot.github.errors import GoneError, UnknownOutcomeError
-from bot.github.git import MAX_FILE_BYTES, GitReader
-from bot.github.models import CheckRun, CommitListed
+from bot.github.git import MAX_FILE_BYTES, GitReader, TooLargeError
+from bot.github.models import CheckRun, CommitListed, PullFile
 from bot.jobs.effects import Check, EffectResult
+from bot.repo_config import InvalidConfigError
 from pipeline.models import ReportedFinding
 
 NAME = "skill-fleet"
@@ -32,7 +35,6 @@ _LEVELS: dict[str, Level] = {"error": "failure", "warning": "warning", "info": "
 # GitHub: at most three actions; label and identifier up to 20 characters, description up to 40
 ACTIONS: list[JsonValue] = [
     {"label": "Re-validate", "description": "Run the rules again on this commit", "identifier": "revalidate"},
-    {"label": "Fix", "description": "Commit what can be fixed by rule", "identifier": "fix"},
 ]
 
 
@@ -52,7 +54,9 @@ async def check(effect: Check, context: Context) -> EffectResult:
     external_id = external_id_of(context.job_key, effect.key)
     run = await _find(effect.head_sha, external_id, context)
     if run is None or run.status != "completed":
-        said = judge(effect.path, await read_skill(effect, context), context.validate)
+        said = await _judged(effect, context)
+        if said is None:
+            return await context.done(effect.key, effect.kind)
         run = await _report(effect, external_id, run, said, context)
     await _conclude_superseded(effect, run, context)
     return await context.done(effect.key, effect.kind, run.id, run.html_url or "")
@@ -62,11 +66,30 @@ def external_id_of(job_key: str, key: str) -> str:
     return f"{job_key}:{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
-def judge(path: str, files: Mapping[str, bytes] | None, validate: Validate) -> Conclude:
-    """Errors fail; a folder that is not there says nothing about itself, so the run is neutral."""
-    if not files:
+async def _judged(effect: Check, context: Context) -> Conclude | None:
+    """What there is to say; None when the pull request touches nothing of ours."""
+    reader = GitReader(context.publish, context.at())
+    tree = await reader.tree_of(effect.head_sha)
+    if effect.path:
+        files = await read_skill(effect.path, tree, reader)
+        return judge(effect.path, context.validate(effect.path, files) if files else None)
+    touched = await touched_by(effect.pull_number, tree, reader, context)
+    if not touched:
+        return None
+    findings: list[ReportedFinding] = []
+    for path in touched:
+        if path == repo_config.PATH:
+            findings += await _config_findings(tree, reader)
+        else:
+            findings += context.validate(path, await read_skill(path, tree, reader))
+    return judge(", ".join(touched), findings)
+
+
+def judge(path: str, found: Sequence[ReportedFinding] | None) -> Conclude:
+    """Errors fail; a folder that is not there (None) says nothing about itself, so the run is neutral."""
+    if found is None:
         return Conclude("neutral", "No skill here", f"There is no folder {inline_code(path)} at this commit.")
-    findings = tuple(validate(path, files))
+    findings = tuple(found)
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in _LEVELS}
     title = ", ".join(_counted(number, severity) for severity, number in counts.items() if number) or "No findings"
     shown = min(len(findings), MAX_ANNOTATIONS)
@@ -79,18 +102,57 @@ def _counted(number: int, severity: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-async def read_skill(effect: Check, context: Context) -> dict[str, bytes] | None:
-    """The skill's files at that commit by path from the root; None when the folder is not there.
+async def touched_by(number: int, tree: str, reader: GitReader, context: Context) -> list[str]:
+    """The skills (by folder) and the configuration file that the pull request changes and that still exist."""
+    files = context.publish.getiter(
+        "/repos/{owner}/{repo}/pulls/{number}/files?per_page=100", context.at(number=number), PullFile
+    )
+    changed = {path async for file in files for path in (file.filename, file.previous_filename) if path}
+    present = {entry.path for entry in await reader.files(tree)}
+    skills = {path.removesuffix("/SKILL.md") for path in present if path.endswith("/SKILL.md")}
+    touched = {folder for path in changed for folder in _folders_above(path) if folder in skills}
+    if repo_config.PATH in changed & present:
+        touched.add(repo_config.PATH)
+    return sorted(touched)
+
+
+def _folders_above(path: str) -> list[str]:
+    """Every folder that a path lies in."""
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+async def _config_findings(tree: str, reader: GitReader) -> list[ReportedFinding]:
+    folder, _, name = repo_config.PATH.rpartition("/")
+    entry = next(entry for entry in await reader.directory_entries(tree, folder) if entry.path == name)
+    try:
+        repo_config.load((await reader.blob(entry)).decode(errors="replace"))
+    except (InvalidConfigError, TooLargeError) as error:
+        problems = error.problems if isinstance(error, InvalidConfigError) else (str(error),)
+        return [
+            ReportedFinding(
+                rule="CONFIG", severity="error", message=problem, file=repo_config.PATH, line=_line(problem), column=1
+            )
+            for problem in problems
+        ]
+    return []
+
+
+def _line(problem: str) -> int:
+    match = re.match(r"Line (\d+):", problem)
+    return int(match[1]) if match else 1
+
+
+async def read_skill(path: str, tree: str, reader: GitReader) -> dict[str, bytes]:
+    """The skill's files by path from the root; empty when the folder is not there.
 
     A file beyond what we read is represented by so many zero bytes: its size is judged, its content is not.
     """
-    reader = GitReader(context.publish, context.at())
-    entries = await reader.directory(await reader.tree_of(effect.head_sha), effect.path)
     files: dict[str, bytes] = {}
-    for entry in entries:
+    for entry in await reader.directory(tree, path):
         too_large = (entry.size or 0) > MAX_FILE_BYTES
-        files[f"{effect.path}/{entry.path}"] = bytes(entry.size or 0) if too_large else await reader.blob(entry)
-    return files or None
+        files[f"{path}/{entry.path}"] = bytes(entry.size or 0) if too_large else await reader.blob(entry)
+    return files
 
 
 async def _find(head_sha: str, external_id: str, context: Context) -> CheckRun | None:

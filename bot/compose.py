@@ -19,7 +19,9 @@ from bot.jobs.identity import BotIdentity
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
 from bot.progress import Progress
+from bot.pull_checks import PullChecks
 from bot.settings import PREFIX, Settings, SettingsError
+from bot.store.keys import is_check
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
@@ -68,8 +70,13 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         clock=_now,
     )
 
+    pull_checks = PullChecks(stores.jobs, github, identity)
+
     async def advance(key: str, task: str, steps: Steps) -> None:
-        await advance_job(key, task, steps, ports)
+        if is_check(key):
+            await pull_checks.advance(key, task, steps)
+        else:
+            await advance_job(key, task, steps, ports)
 
     return Parts(advance=advance, close=exits.aclose)
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from bot.jobs.job import job_key
-from bot.store.keys import pull_key
+from bot.store.keys import check_key, pull_key
 
 ACCEPTED: Mapping[str, frozenset[str]] = {
     "issues": frozenset({"opened", "edited", "labeled", "unlabeled", "closed", "reopened", "transferred", "deleted"}),
     "issue_comment": frozenset({"created", "edited", "deleted"}),
-    "pull_request": frozenset({"closed", "reopened", "synchronize"}),
+    "pull_request": frozenset({"opened", "closed", "reopened", "synchronize"}),
     "pull_request_review": frozenset({"submitted"}),
     "pull_request_review_comment": frozenset({"created"}),
     "check_run": frozenset({"rerequested", "requested_action"}),
@@ -26,6 +26,7 @@ ACCEPTED: Mapping[str, frozenset[str]] = {
 STATE_LABELS = "skill:"
 """Labels with this prefix show where a job stands."""
 
+_PUSHED = frozenset({"opened", "reopened", "synchronize"})
 _TALK = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
 _BRANCH = re.compile(r"skill/issue-([1-9][0-9]{0,9})(?:-[1-9][0-9]{0,3})?")
 
@@ -41,6 +42,8 @@ def is_accepted(event: str, action: str, payload: Mapping[str, JsonValue]) -> bo
     """
     if action not in ACCEPTED.get(event, frozenset()):
         return False
+    if (event, action) == ("pull_request", "opened"):
+        return not _BRANCH.fullmatch(_own_branch(_object(payload, "pull_request"), repository_of(payload) or 0))
     if action in ("labeled", "unlabeled"):
         return not str(_object(payload, "label").get("name")).startswith(STATE_LABELS)
     return not (event in _TALK and action != "deleted" and _object(payload, "sender").get("type") == "Bot")
@@ -63,13 +66,18 @@ def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
             issue = _object(payload, "issue")
             number = _number(issue, "issue.number", "number")
             return pull_key(repository, number) if issue.get("pull_request") else job_key(repository, number)
+        case "pull_request" if payload.get("action") in _PUSHED:
+            pull = _object(payload, "pull_request")
+            number = _number(pull, "pull_request.number", "number")
+            match = _BRANCH.fullmatch(_own_branch(pull, repository))
+            return job_key(repository, int(match[1])) if match else check_key(repository, number)
         case "pull_request" | "pull_request_review" | "pull_request_review_comment":
             pull = _object(payload, "pull_request")
             return _of_pull(repository, _own_branch(pull, repository), pull)
         case "check_run":
             run = _object(payload, "check_run")
             external = str(run.get("external_id") or "")
-            if match := re.match(rf"({repository}:[1-9][0-9]{{0,9}})(?![0-9])", external):
+            if match := re.match(rf"({repository}:(?:check/)?[1-9][0-9]{{0,9}})(?![0-9])", external):
                 return match[1]
             return _of_check(repository, _object(run, "check_suite"), run)
         case "check_suite":
@@ -110,7 +118,7 @@ def _of_check(repository: int, suite: Mapping[str, JsonValue], run: Mapping[str,
         return job_key(repository, int(match[1]))
     if pull is None:
         raise SubjectError("neither check's external_id nor its branch nor its pull requests name a job")
-    return pull_key(repository, _number(pull, "pull_requests[0].number", "number"))
+    return check_key(repository, _number(pull, "pull_requests[0].number", "number"))
 
 
 def _of_pull(repository: int, branch: str, pull: Mapping[str, JsonValue]) -> str:

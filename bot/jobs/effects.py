@@ -83,7 +83,11 @@ class Publish(Value):
 
 
 class Check(Value):
-    """Validate the skill at `head_sha` by the rules and conclude the check run `skill-fleet` on it."""
+    """Validate the skill at `head_sha` by the rules and conclude the check run `skill-fleet` on it.
+
+    Without a path: every skill that the pull request touches, and the repository's configuration if it does; no run
+    when it touches neither.
+    """
 
     kind: Literal["check"] = "check"
     key: str

@@ -11,6 +11,16 @@ def is_pull(key: str) -> bool:
     return ":pull/" in key
 
 
+def check_key(repo_id: int, number: int) -> str:
+    """Key of events that only ask for the check of a pull request that no job made."""
+    return f"{repo_id}:check/{number}"
+
+
+def is_check(key: str) -> bool:
+    """Does this key name a pull request that is checked and nothing else?"""
+    return ":check/" in key
+
+
 def is_shared(key: str) -> bool:
     """Does this key stand for every job of an installation or repository?"""
     return key.startswith(("installation:", "repository:"))
@@ -18,4 +28,4 @@ def is_shared(key: str) -> bool:
 
 def is_job(key: str) -> bool:
     """Does this key name a job itself?"""
-    return not is_pull(key) and not is_shared(key)
+    return not is_pull(key) and not is_shared(key) and not is_check(key)

@@ -1,0 +1,85 @@
+"""Checks every pull request that touches skills, whoever opened it. No job: a few events, one effect, nothing kept.
+
+Events of such pull requests are stored under a key of their own; the engine hands them here instead of to a job.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bot.jobs.effects import Check, EffectResult
+from bot.jobs.events import InboxRow
+from bot.jobs.identity import BotIdentity
+from bot.jobs.intake import parse, repository_of
+from bot.jobs.job import Repository
+from bot.jobs.payloads import Payload
+from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
+from pipeline.models import Value
+
+_KEY = re.compile(r"[1-9][0-9]*:check/([1-9][0-9]*)")
+
+
+class Answered(Value):
+    """The outcome of one check, in the shape that steps can store."""
+
+    result: EffectResult
+
+
+class Closed(Value):
+    """The rows are marked done."""
+
+
+@dataclass(frozen=True)
+class PullChecks:
+    """`advance` for the keys that `bot.store.keys.check_key` makes."""
+
+    store: JobStore
+    github: GitHub
+    identity: BotIdentity
+
+    async def advance(self, key: str, task: str, steps: Steps) -> None:
+        """Check what the open rows of `key` ask for. Raises what the steps raise; the engine tries again."""
+        match = _KEY.fullmatch(key)
+        assert match is not None, f"{key} is not the key of a pull request to check"
+        loaded = await steps.run("load", Loaded, lambda: self.store.load(key))
+        for row in _worth_checking(loaded.rows):
+            repository, effect = self._wanted(row, int(match[1]))
+            if repository is None or effect is None:
+                continue
+            await self._check(key, repository, effect, row.id, steps)
+        done = [row.id for row in loaded.rows]
+
+        async def close() -> Closed:
+            await self.store.discard(key, done=done, task=task)
+            return Closed()
+
+        await steps.run("close", Closed, close)
+
+    async def _check(self, key: str, repository: Repository, effect: Check, row_id: int, steps: Steps) -> None:
+        async def perform() -> Answered:
+            return Answered(result=await self.github.perform(effect, key, repository))
+
+        await steps.run(f"check:{row_id}", Answered, perform)
+
+    def _wanted(self, row: InboxRow, number: int) -> tuple[Repository | None, Check | None]:
+        payload = parse(row)
+        head, again = _head(row, payload, self.identity) if payload is not None else ("", False)
+        if not head:
+            return None, None
+        key = f"check:{head}:{row.id}" if again else f"check:{head}"
+        return repository_of(row), Check(key=key, head_sha=head, path="", pull_number=number)
+
+
+def _worth_checking(rows: list[InboxRow]) -> list[InboxRow]:
+    """Of several pushes that came together only the last counts; what a person pressed always does."""
+    pushes = [row for row in rows if row.event == "pull_request"]
+    return [row for row in rows if row.event != "pull_request" or row is pushes[-1]]
+
+
+def _head(row: InboxRow, payload: Payload, identity: BotIdentity) -> tuple[str, bool]:
+    """The commit to check, and whether somebody asked to have it checked anew."""
+    asked = payload.check_run or payload.check_suite
+    if row.event == "pull_request" and payload.pull_request is not None:
+        return payload.pull_request.head.sha, False
+    if asked is not None and asked.app is not None and asked.app.id == identity.app_id:
+        return asked.head_sha, True
+    return "", False
