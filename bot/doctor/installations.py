@@ -137,7 +137,7 @@ async def _check_repository(api: GitHubApi, repository: InstalledRepository) -> 
     except GoneError:
         config, source = repo_config.RepoConfig(), "defaults (no .github/skill-fleet.yml)"
     except repo_config.InvalidConfigError as error:
-        fix = "Correct it on the default branch; until then nothing is started there."
+        fix = "Correct it on the default branch. Until then the running service goes on with the last good one it saw."
         return problem(repository.full_name, str(error), fix)
     try:
         await api.getitem("/repos/{owner}/{repo}/labels/{label}", {**names, "label": config.label}, Label)
