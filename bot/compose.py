@@ -65,6 +65,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             interrupted=stores.jobs.interrupted,
             listener=progress,
             clock=_now,
+            skill_files=github.skill_files,
         ),
         identity=identity,
         clock=_now,

@@ -4,13 +4,13 @@ Before a call that was not answered yet, the job's inbox is looked at: when some
 what the phase should do, the phase stops there (`Interrupted`) and goes on from stored answers after they were heard.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bot.jobs.advance import Interrupted
-from bot.jobs.job import Job
+from bot.jobs.job import Job, Repository
 from pipeline.checkpoints import WorkflowEvent
 from pipeline.journey import Journey
 from pipeline.runtime import CallStore, Drafter, ModuleCall, Runtime, StoredResult
@@ -49,6 +49,7 @@ class Drafting:
     interrupted: Callable[[str, int], Awaitable[bool]]
     listener: Listener
     clock: Callable[[], datetime]
+    skill_files: Callable[[Repository, str], Awaitable[Mapping[str, str] | None]]
 
     async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int) -> Journey:
         runtime = Runtime(
@@ -57,6 +58,7 @@ class Drafting:
             calls=InterruptibleCalls(self.calls(job.key), lambda: self.interrupted(job.key, seen)),
             emit=lambda event: self.listener.emit(job, event),
             clock=self.clock,
+            skill_files=lambda path: self.skill_files(job.repository, path),
         )
         try:
             return await advance(job.journey, runtime)

@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 ROLE_LIFE = dt.timedelta(seconds=60)
 
+_SYMLINK = "120000"
+
 
 @dataclass(frozen=True)
 class KnownRole:
@@ -130,6 +132,20 @@ class GitHubService:
             except ValueError:
                 continue
         return SkillDraft(name=path.rpartition("/")[2], path=path, files=files)
+
+    async def skill_files(self, repository: Repository, path: str) -> dict[str, str] | None:
+        """All files of the skill at `path` on the default branch; None when one is not a readable text file."""
+        reader = self._reader(repository)
+        tip = await self._default_tip(repository, reader)
+        files: dict[str, str] = {}
+        for entry in await reader.directory(await reader.tree_of(tip), path) if tip else []:
+            if entry.mode == _SYMLINK:
+                return None
+            try:
+                files[entry.path] = (await reader.blob(entry)).decode()
+            except ValueError:
+                return None
+        return files
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""

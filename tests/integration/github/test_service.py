@@ -108,6 +108,12 @@ async def test_the_taxonomy_is_what_the_default_branch_holds_now(here: Town) -> 
     assert {entry.name for entry in after.entries} - {entry.name for entry in before.entries} == {"release-notes"}
 
 
+async def test_an_existing_skill_is_read_from_the_default_branch_to_be_changed(here: Town) -> None:
+    await _write(here, "skills/release-notes/SKILL.md", SKILL)
+    assert await here.service.skill_files(here.repository, "skills/release-notes") == {"SKILL.md": SKILL}
+    assert await here.service.skill_files(here.repository, "skills/no-such") == {}
+
+
 async def test_an_unchanged_tree_is_not_read_again(here: Town) -> None:
     await here.service.taxonomy(here.repository, RepoConfig())
     before = len(here.sandbox.api.log)
