@@ -165,6 +165,15 @@ def load(**overrides: object) -> Settings:
         raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
 
 
+def load_database_url(url: str | None = None) -> str:
+    """The database alone, for programs that need neither secret nor App. Raises SettingsError."""
+    chosen = url or os.environ.get(f"{PREFIX}DATABASE_URL") or str(Settings.model_fields["database_url"].default)
+    try:
+        return Settings._known_database(chosen)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
+
+
 def _explain(problem: ErrorDetails) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     field = str(problem["loc"][0]) if problem["loc"] else ""

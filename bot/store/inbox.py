@@ -56,6 +56,8 @@ class NewEvent:
     repo_id: int | None = None
     installation_id: int | None = None
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    due_at: datetime | None = None
+    """When the sweeper may take it up if nobody woke its job; by default after a grace time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Inbox:
 
     def _row(self, event: NewEvent) -> tuple[object, ...]:
         """In the order of `_COLUMNS`; times as `Utc` stores them."""
-        next_at = event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE)
+        next_at = event.due_at or event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE)
         times: tuple[object, ...] = (event.received_at, next_at)
         if self._mark == "?":
             times = tuple(

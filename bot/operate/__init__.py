@@ -1,0 +1,1 @@
+"""What an operator does to a service from the terminal: look at jobs and events, try again, move the data."""

@@ -1,0 +1,123 @@
+"""`skill-fleet jobs list|show|retry|export|import`: the jobs of a service, from the terminal."""
+
+import argparse
+import json
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bot.api import job_summary, timeline_entry
+from bot.jobs.events import OWN_EVENT
+from bot.jobs.job import JobStatus
+from bot.operate.archive import export_to, import_from
+from bot.operate.session import UsageError, add_database, run_with_stores
+from bot.store.inbox import SET_ASIDE, NewEvent
+from bot.store.jobs import JobRow
+from bot.store.stores import Stores
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="last changed first")
+    listing.add_argument("--status", action="append", choices=[status.value for status in JobStatus], default=[])
+    listing.add_argument("--repository", metavar="OWNER/NAME")
+    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--json", action="store_true", help="one JSON object per line")
+    show = actions.add_parser("show", help="one job with its timeline, as JSON")
+    retry = actions.add_parser("retry", help="requeue what was set aside, and run a failed job again")
+    for one in (show, retry):
+        one.add_argument("job", metavar="OWNER/NAME#N", help="or the job's key, e.g. 123:4")
+    out = actions.add_parser("export", help="write everything but the engine's own records to a file")
+    out.add_argument("file", type=Path)
+    into = actions.add_parser("import", help="read such a file into an empty, migrated database")
+    into.add_argument("file", type=Path)
+    for action in (listing, show, retry, out, into):
+        add_database(action)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    async def work(stores: Stores) -> None:
+        match arguments.action:
+            case "list":
+                await _list(stores, arguments)
+            case "show":
+                await _show(stores, await _find(stores, arguments.job))
+            case "retry":
+                await _retry(stores, await _find(stores, arguments.job))
+            case "export":
+                _say(f"exported {await export_to(stores.database, arguments.file)} rows to {arguments.file}")
+            case "import":
+                _say(f"imported {await import_from(stores.database, arguments.file)} rows from {arguments.file}")
+
+    return run_with_stores(arguments, work)
+
+
+async def _list(stores: Stores, arguments: argparse.Namespace) -> None:
+    owner, _, name = (arguments.repository or "").partition("/")
+    if arguments.repository and not (owner and name):
+        raise UsageError(f"--repository takes OWNER/NAME, not {arguments.repository!r}")
+    rows = await stores.jobs.list_jobs(
+        statuses=[JobStatus(value) for value in arguments.status],
+        owner=owner or None,
+        name=name or None,
+        limit=arguments.limit,
+    )
+    if arguments.json:
+        for row in rows:
+            _say(json.dumps(job_summary(row)))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("job", "status", "phase", "cost", "changed", "title"):
+        table.add_column(heading)
+    for row in rows:
+        job, cost = row.job, row.cost_usd
+        table.add_row(
+            f"{job.repository.full_name}#{job.issue_number}",
+            job.status.value,
+            job.journey.phase,
+            f"${cost:.4f}" if cost is not None else "-",
+            job.updated_at.isoformat(" ", "seconds"),
+            Text(job.title),  # a person wrote it: no markup
+        )
+    Console().print(table)
+
+
+async def _show(stores: Stores, row: JobRow) -> None:
+    timeline = [timeline_entry(entry) for entry in await stores.timeline.of(row.job.key)]
+    aside = await stores.inbox.list_entries(state=SET_ASIDE, key=row.job.key)
+    problems = [{"inbox": entry.id, "event": entry.event, "reason": entry.error} for entry in aside]
+    _say(json.dumps({**job_summary(row), "set_aside": problems, "timeline": timeline}, indent=2))
+
+
+async def _retry(stores: Stores, row: JobRow) -> None:
+    key, now = row.job.key, datetime.now(UTC)
+    aside = await stores.inbox.list_entries(state=SET_ASIDE, key=key)
+    if aside:
+        await stores.inbox.requeue([entry.id for entry in aside], now)
+        _say(f"{key}: {len(aside)} events are open again")
+    if row.job.status is JobStatus.FAILED:
+        delivery = f"retry:{key}:{uuid4().hex}"
+        await stores.inbox.add([NewEvent(delivery, key, OWN_EVENT, "run_again", b"{}", due_at=now)])
+        _say(f"{key}: will run again")
+    elif not aside:
+        raise UsageError(f"{key} is {row.job.status.value} and has no events set aside: there is nothing to retry")
+
+
+async def _find(stores: Stores, name: str) -> JobRow:
+    if match := re.fullmatch(r"([^/#\s]+)/([^/#\s]+)#([1-9]\d{0,8})", name):
+        row = await stores.jobs.find_by_issue(match[1], match[2], int(match[3]))
+    else:
+        row = await stores.jobs.find(name)
+    if row is None:
+        raise UsageError(f"there is no job {name}; `skill-fleet jobs list` shows those there are")
+    return row
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

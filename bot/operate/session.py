@@ -1,0 +1,50 @@
+"""Opening the service's database from another process: no webhook secret needed, the service may be running."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.settings import SettingsError, load_database_url
+from bot.store.database import DatabaseError, current_revision, latest_revision, open_database
+from bot.store.stores import Stores
+
+
+class UsageError(Exception):
+    """What the operator asked for cannot be done; the text says why."""
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", metavar="URL", help="the service's database (SKILL_FLEET_DATABASE_URL)")
+
+
+def run_with_stores(arguments: argparse.Namespace, work: Callable[[Stores], Awaitable[None]]) -> int:
+    """Exit status: 0 done, 2 not possible (said on standard error)."""
+    try:
+        asyncio.run(_with_stores(arguments.database, work))
+    except (UsageError, SettingsError, DatabaseError) as error:
+        reason = str(error)
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error)
+    else:
+        return 0
+    sys.stderr.write(f"skill-fleet {arguments.command}: {reason}\n")
+    return 2
+
+
+async def _with_stores(url: str | None, work: Callable[[Stores], Awaitable[None]]) -> None:
+    stores = Stores.over(open_database(load_database_url(url)))
+    try:
+        if stores.database.is_sqlite and not stores.database.path.exists():
+            raise UsageError(f"there is no database at {stores.database.path}; name it with --database")
+        have, want = await current_revision(stores.database), latest_revision()
+        if have != want:
+            raise UsageError(
+                f"the database is at revision {have or 'nothing'}, this program knows {want}: "
+                "start the service of this version once, or use the program of the other version"
+            )
+        await work(stores)
+    finally:
+        await stores.database.close()
