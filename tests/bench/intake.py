@@ -11,7 +11,6 @@ import hmac
 import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+BENCHMARK = "durable deliveries a second, beside a bare server doing the least that is durable"
 SECRET = "benchmark-secret-0123456789"
 BODY_BYTES = 13_000
 ISSUES = 200
@@ -105,8 +106,8 @@ async def load(port: int, seconds: float, connections: int) -> tuple[list[float]
 
 
 @contextmanager
-def server(url: str, **environment: str) -> Iterator[int]:
-    """The service in a process of its own; its port."""
+def server(module: str, url: str, **environment: str) -> Iterator[tuple[int, int]]:
+    """The service in a process of its own; its port and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -114,13 +115,14 @@ def server(url: str, **environment: str) -> Iterator[int]:
         "SKILL_FLEET_WEBHOOK_SECRET": SECRET,
         "SKILL_FLEET_DATABASE_URL": url,
         "SKILL_FLEET_PORT": str(port),
-        "SKILL_FLEET_LOG_LEVEL": "WARNING",
         **environment,
     }
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.server"], env={**os.environ, **variables})
+    process = subprocess.Popen(
+        [sys.executable, "-m", module], env={**os.environ, **variables}, stderr=subprocess.DEVNULL
+    )
     try:
         wait_ready(port, process)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(60)
@@ -137,24 +139,60 @@ def wait_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("the service did not start")
 
 
+def cpu_seconds(process: int) -> float:
+    """User and system time of a process so far: what other load on the machine does not distort."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run gave."""
+
+    name: str
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    other: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:<12} {self.rate:>7,.0f} durable deliveries/s   p50 {self.p50:>4.0f} ms   "
+            f"p99 {self.p99:>4.0f} ms   "
+            f"{self.cpu:>4.0f} µs of CPU each   other answers {self.other}"
+        )
+
+
+def measure(name: str, module: str, url: str, seconds: float, connections: int) -> Figures:
+    with server(module, url) as (port, process):
+        before = cpu_seconds(process)
+        latencies, other = asyncio.run(load(port, seconds, connections))
+        spent = (cpu_seconds(process) - before) / len(latencies) * 1e6
+    rate = len(latencies) / seconds
+    return Figures(name, rate, percentile(latencies, 0.5), percentile(latencies, 0.99), spent, other)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--url")
+    parser.add_argument("--url", help="another database than a new SQLite file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        url = options.url or f"sqlite:///{Path(folder) / 'bench.db'}"
-        with server(url) as port:
-            latencies, other = asyncio.run(load(port, options.seconds, options.connections))
+        bare = measure(
+            "bare aiohttp", "tests.bench.bare", f"sqlite:///{folder}/bare.db", options.seconds, options.connections
+        )
+        url = options.url or f"sqlite:///{folder}/bench.db"
+        ours = measure("skill-fleet", "tests.bench.server", url, options.seconds, options.connections)
+    print(bare)
+    print(ours)
     print(
-        f"intake: {len(latencies) / options.seconds:,.0f} deliveries/s durable, "
-        f"p50 {percentile(latencies, 0.5):.0f} ms, p99 {percentile(latencies, 0.99):.0f} ms, "
-        f"max {max(latencies) * 1_000:.0f} ms, mean {statistics.fmean(latencies) * 1_000:.1f} ms, other answers {other}"
+        print(f"intake: {ours.rate / bare.rate:.2f} of the bare rate beside it, {ours.cpu / bare.cpu:.1f} of its CPU")
     )
 
 

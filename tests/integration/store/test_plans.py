@@ -1,0 +1,86 @@
+"""Every query of the running service is served by an index: no plan may walk a whole table."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from bot.jobs.job import JobStatus
+from bot.store.keys import pull_key
+from bot.store.stores import Stores
+from pipeline.runtime import ModuleCall, StoredResult
+from tests.jobs import NOON, make_job
+
+LATER = NOON + timedelta(days=1)
+
+
+async def _answer() -> StoredResult:
+    return StoredResult(outputs={})
+
+
+async def _call(stores: Stores) -> object:
+    return await stores.calls("7:1").once(ModuleCall(phase="generation", module="M", key="k"), _answer)
+
+
+QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
+    "load a job": lambda stores: stores.jobs.load("7:1"),
+    "save a job": lambda stores: stores.jobs.save(make_job(1), rev=1, done=[1], task="t2"),
+    "interrupted": lambda stores: stores.jobs.interrupted("7:1", 0),
+    "find by pull": lambda stores: stores.jobs.find_by_pull(7, 9),
+    "find by issue": lambda stores: stores.jobs.find_by_issue("acme", "skills", 1),
+    "list jobs": lambda stores: stores.jobs.list_jobs(limit=10),
+    "list jobs by status": lambda stores: stores.jobs.list_jobs(statuses=[JobStatus.FAILED], limit=10),
+    "timers": lambda stores: stores.jobs.due_timers(NOON),
+    "jobs of an installation": lambda stores: stores.jobs.open_keys_of(installation_id=3, repo_ids=[7]),
+    "due events": lambda stores: stores.inbox.due(LATER),
+    "open events": lambda stores: stores.inbox.all_open(),
+    "orphans": lambda stores: stores.inbox.close_orphans([1, 2], NOON),
+    "rekey": lambda stores: stores.inbox.rekey_pulls(NOON),
+    "unclaimed": lambda stores: stores.inbox.close_unclaimed(pull_key(7, 9), NOON),
+    "count a try": lambda stores: stores.inbox.count_try("7:1", 9, NOON, 0),
+    "note a failure": lambda stores: stores.inbox.note_failure("7:1", "x", NOON),
+    "set aside": lambda stores: stores.inbox.set_aside("7:1", 0, "x", NOON),
+    "backlog": lambda stores: stores.inbox.backlog(),
+    "a stored call": _call,
+    "an effect": lambda stores: stores.effects.find("7:1", "status"),
+    "a timeline": lambda stores: stores.timeline.of("7:1"),
+}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_query_walks_no_table(stores: Stores, name: str) -> None:
+    await stores.jobs.save(make_job(1), rev=0, done=[], task="t")
+    await _fill(stores)
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(stores.database.engine.sync_engine, "before_cursor_execute", note)
+    await QUERIES[name](stores)
+    event.remove(stores.database.engine.sync_engine, "before_cursor_execute", note)
+    assert seen
+    async with stores.database.engine.connect() as connection:
+        for statement, parameters in seen:
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+            details = [str(row[-1]) for row in plan]
+            walked = [line for line in details if re.match(r"SCAN (?!(\d+ )?CONSTANT)", line) and "INDEX" not in line]
+            assert walked == [], (statement, details)
+
+
+async def _fill(stores: Stores) -> None:
+    """Enough finished rows that the planner has a reason to use an index, and statistics to know it."""
+    async with stores.database.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO inbox (delivery, key, event, action, body, received_at, next_at, done_by, done_at) "
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+                "SELECT 'd' || i, '8:' || i, 'issues', 'edited', x'7b7d', '2026-01-01 00:00:00.000000', "
+                "'2026-01-01 00:00:00.000000', 't', '2026-01-01 00:00:00.000000' FROM n"
+            )
+        )
+        await connection.execute(text("ANALYZE"))
