@@ -1,0 +1,93 @@
+"""`skill-fleet demo` as a user runs it: without a model, with one, and when something deviates."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.demo.people import DeviationError, until
+from tests.scripted_author import Author
+from tests.scripted_model import ScriptedModel
+
+ROOT = Path(__file__).parents[2]
+PROMOTED = re.compile(r"^promoted acme/skills#1 -> skills/[a-z0-9/-]+@[0-9a-f]{40}$")
+REVISION: dict[str, Any] = {
+    "revision": {
+        "edits": [
+            {
+                "action": "replace",
+                "section": 3,
+                "heading": "Gotchas",
+                "markdown": "- Common mistakes: do not list a revert and the change it reverts.",
+            }
+        ],
+        "file_edits": [],
+        "description": "",
+        "done": [{"request": "common mistakes", "outcome": "applied", "note": "The gotchas name it."}],
+    }
+}
+
+
+async def demo(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit status and output of the command."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SKILL_FLEET_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "demo", *arguments),
+        cwd=ROOT,
+        env={**clean, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 150)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_the_demo_ends_with_a_promoted_skill(tmp_path: Path) -> None:
+    picture = tmp_path / "conversation.svg"
+    status, output = await demo("--picture", str(picture))
+    assert status == 0, output
+    assert PROMOTED.match(output.splitlines()[-1]), output.splitlines()[-3:]
+    assert "outline" in output
+    assert picture.read_text().startswith("<svg")
+
+
+async def test_the_same_command_uses_the_model_that_is_set() -> None:
+    async with ScriptedModel() as server:
+        author = Author(server)
+        author.answers["IncorporateFeedback"] = REVISION
+        status, output = await demo(
+            SKILL_FLEET_MODEL="openai/scripted",
+            SKILL_FLEET_MODEL_API_BASE=server.base_url,
+            SKILL_FLEET_MODEL_API_KEY="scripted-key",
+        )
+        assert status == 0, output
+        assert PROMOTED.match(output.splitlines()[-1]), output.splitlines()[-3:]
+        assert "openai/scripted" in output
+        assert "scripted-key" not in output
+        assert {"GatherRequirements", "GenerateSkillContent", "IncorporateFeedback"} <= set(author.asked)
+
+
+async def test_a_deviation_ends_the_demo_with_a_reason_and_a_failing_status() -> None:
+    async with ScriptedModel() as server:
+        author = Author(server)  # its revision does not hold what the reply asks for
+        assert "IncorporateFeedback" in author.answers
+        status, output = await demo(
+            SKILL_FLEET_MODEL="openai/scripted",
+            SKILL_FLEET_MODEL_API_BASE=server.base_url,
+            SKILL_FLEET_MODEL_API_KEY="scripted-key",
+        )
+        assert status == 1, output
+        assert "The demo deviated: the refined preview does not hold" in output
+
+
+async def test_waiting_in_vain_names_what_did_not_come() -> None:
+    async def never() -> None:
+        return None
+
+    with pytest.raises(DeviationError, match="the check run"):
+        await until("the check run", never, 0.2)
