@@ -64,6 +64,9 @@ class PreviewCheckpoint(Value):
     assumptions: list[Sentence]
     files: dict[str, int] = Field(description="path to size in bytes")
     document: str = Field(description="SKILL.md as it would be published")
+    bundled: dict[str, str] = Field(
+        default_factory=dict, description="the other files as they would be published: an approval covers them, too"
+    )
     quality: QualityAssessment
     findings: list[ReportedFinding] = Field(default_factory=list)
     changes: list[Change] = Field(default_factory=list, description="what was done about the last feedback")

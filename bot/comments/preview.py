@@ -7,9 +7,13 @@ from bot.comments.words import bullets, command, counted, listed, mention, perce
 from pipeline.checkpoints import PreviewCheckpoint
 from pipeline.models import Change
 
+_LANGUAGES = {"md": "markdown", "py": "python", "sh": "sh", "js": "js", "json": "json", "yaml": "yaml", "yml": "yaml"}
+_LEAST_SHOWN = 1_000
+_NOTICE_ROOM = 2_000
+
 
 def render(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> str:
-    """Everything needed to decide; the document itself folded, shortened visibly if the comment would grow too long."""
+    """Everything needed to decide; the files folded, shortened visibly if the comment would grow too long."""
     digest = checkpoint.digest[:8]
     head = "\n\n".join(
         part
@@ -31,9 +35,8 @@ def render(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> str:
         f"pull request. Or reply with what should change, and I write the next version. "
         f"{command(Verb.CANCEL)} stops here."
     )
-    room = ROOM - len(head) - len(foot) - 200
-    document = details(f"SKILL.md ({size(len(checkpoint.document.encode()))})", _document(checkpoint.document, room))
-    return fit("\n\n".join([head, document, foot])).body
+    documents = _documents(checkpoint, ROOM - len(head) - len(foot) - 200)
+    return fit("\n\n".join([head, *documents, foot])).body
 
 
 def superseded(checkpoint_short_digest: str) -> str:
@@ -44,8 +47,31 @@ def superseded(checkpoint_short_digest: str) -> str:
     )
 
 
-def _document(document: str, room: int) -> str:
-    return code_block(document, "markdown", max(room, 500))
+def _documents(checkpoint: PreviewCheckpoint, room: int) -> list[str]:
+    """Every file, folded, SKILL.md first, in at most `room` characters; what found no room is named with its size."""
+    shown: list[str] = []
+    left_out: list[str] = []
+    # The sentence about what is left out needs room, too.
+    left = room - (_NOTICE_ROOM if checkpoint.bundled else 0)
+    for path, text in {"SKILL.md": checkpoint.document, **checkpoint.bundled}.items():
+        summary = f"{path} ({size(len(text.encode()))})"
+        if shown and left < _LEAST_SHOWN:
+            left_out.append(path)
+            continue
+        shown.append(details(summary, code_block(text, _language(path), max(left - len(summary) - 100, 500))))
+        left -= len(shown[-1]) + 2
+    if left_out:
+        names = [f"{inline_code(path)} ({size(len(checkpoint.bundled[path].encode()))})" for path in left_out[:10]]
+        rest = f" and {counted(len(left_out) - 10, 'more file')}" if len(left_out) > 10 else ""
+        shown.append(
+            f"**Not shown here for lack of room:** {', '.join(names)}{rest}. "
+            "They are part of this version and stand in full in the pull request, before anything is merged."
+        )
+    return shown
+
+
+def _language(path: str) -> str:
+    return _LANGUAGES.get(path.rpartition(".")[2].lower(), "")
 
 
 def _changes(changes: list[Change]) -> str:

@@ -147,6 +147,7 @@ def preview(journey: Journey, generation: Generation, session: Session) -> Journ
         assumptions=understanding.plan.assumptions,
         files={path: len(text.encode()) for path, text in sorted(draft.files.items())},
         document=draft.skill_content,
+        bundled={path: text for path, text in sorted(draft.files.items()) if path != "SKILL.md"},
         quality=generation.quality,
         findings=findings,
         changes=generation.changes,

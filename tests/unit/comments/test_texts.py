@@ -77,6 +77,25 @@ def test_a_document_of_any_size_fits_and_the_cut_is_announced() -> None:
     assert active_in(text)[0] == "mention '@ada'"
 
 
+def test_every_file_that_an_approval_covers_is_in_the_preview() -> None:
+    files = {"references/api.md": "# API\n", "scripts/fill.py": "print('fill')\n"}
+    text = preview.render(REALISTIC.preview().model_copy(update={"bundled": files}), "ada", "outline")
+    for path, content in files.items():
+        assert f"<summary>{path} (" in text
+        assert content.strip() in text
+    assert text.index("<summary>SKILL.md") < text.index("<summary>references/api.md")
+
+
+def test_files_without_room_in_the_preview_are_named_with_their_size() -> None:
+    files = {f"references/part-{number}.md": f"{number}" * 30_000 for number in range(30)}
+    text = preview.render(REALISTIC.preview().model_copy(update={"bundled": files}), "ada", "outline")
+    assert len(text) <= ROOM
+    assert "<summary>SKILL.md" in text
+    assert "`references/part-5.md` (30.0 kB)" in text
+    assert "more files" in text
+    assert text.rstrip().endswith("stops here.")
+
+
 def test_a_pull_request_body_of_any_size_fits_and_says_where_the_rest_is() -> None:
     job = REALISTIC.job()
     validation = job.journey.validation
