@@ -6,7 +6,7 @@ directory (and its companions) changes, on top of the current tip. The requester
 without author and committer GitHub signs the commit itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -146,12 +146,18 @@ async def _reopened(pull: PullRequest, context: Context) -> PullRequest | None:
 
 
 async def _ask_reviewers(pull: PullRequest, reviewers: Iterable[str], context: Context) -> None:
-    """Ask the configured people. That somebody cannot be asked (no collaborator, the author) never costs the pull."""
-    wanted: list[JsonValue] = [login for login in reviewers if "/" not in login]
-    teams: list[JsonValue] = [team.rpartition("/")[2] for team in reviewers if "/" in team]
-    if not wanted and not teams:
-        return
-    data: dict[str, JsonValue] = {"reviewers": wanted, "team_reviewers": teams}
+    """Ask code owners and the configured people. Nobody who cannot be asked (no collaborator) costs the pull, or the
+    others: GitHub refuses a list for one name, so then each is asked alone."""
+    names = list(reviewers)
+    if names and not await _ask(pull, names, context) and len(names) > 1:
+        for name in names:
+            await _ask(pull, [name], context)
+
+
+async def _ask(pull: PullRequest, names: Sequence[str], context: Context) -> bool:
+    people: list[JsonValue] = [login for login in names if "/" not in login]
+    teams: list[JsonValue] = [team.rpartition("/")[2] for team in names if "/" in team]
+    data: dict[str, JsonValue] = {"reviewers": people, "team_reviewers": teams}
     try:
         await context.insist(
             lambda: context.publish.post(
@@ -159,7 +165,8 @@ async def _ask_reviewers(pull: PullRequest, reviewers: Iterable[str], context: C
             )
         )
     except (InvalidError, ForbiddenError, GoneError):
-        return
+        return False
+    return True
 
 
 async def _default_branch(context: Context) -> str:

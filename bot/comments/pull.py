@@ -46,7 +46,7 @@ def body(job: Job, config: RepoConfig) -> str:
     return fit("\n\n".join(part for part in parts if part), "\n\n".join(long_parts), notice).body
 
 
-def commit_message(job: Job, *, round_summary: str, requester_id: int | None = None) -> str:
+def commit_message(job: Job, *, round_summary: str) -> str:
     """Imperative subject, what changed in this round, and credit for the requester when the numeric id is known."""
     first = job.pull is None
     summary = safe_plain(round_summary, 1_000)
@@ -59,8 +59,8 @@ def commit_message(job: Job, *, round_summary: str, requester_id: int | None = N
     text = [subject[:72].rstrip(), reason]
     if summary:
         text.append(_wrapped(summary))
-    if requester_id is not None and _LOGIN.fullmatch(job.requester):
-        address = f"{requester_id}+{job.requester}@users.noreply.github.com"
+    if job.requester_id and _LOGIN.fullmatch(job.requester):
+        address = f"{job.requester_id}+{job.requester}@users.noreply.github.com"
         text.append(f"Co-authored-by: {job.requester} <{address}>")
     return "\n\n".join(text)
 

@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from bot import repo_config
+from bot.commands import codeowners
 from bot.github.cache import Lru
 from bot.github.companions import RepositoryLists
 from bot.github.connection import Connection
@@ -32,6 +33,8 @@ from pipeline.skills.validation import validate_tree
 
 log = structlog.get_logger(__name__)
 
+_LARGEST_CODEOWNERS = 1024 * 1024
+"""Above it the contents API sends no text, and nobody's authority follows from half a file."""
 ROLE_LIFE = dt.timedelta(seconds=60)
 
 _SYMLINK = "120000"
@@ -103,6 +106,25 @@ class GitHubService:
             raise InvalidConfigError([repo_config.TOO_LARGE])
         return file.text
 
+    async def code_owners(self, repository: Repository, path: str) -> tuple[str, ...]:
+        """People who own the skill in the folder `path`: CODEOWNERS on the default branch. Raises GitHubError.
+
+        Owners by team or e-mail address are not resolved to people: the App does not ask for that permission.
+        """
+        return codeowners.owners_of_skill(await self._codeowners_text(repository), path).logins
+
+    async def _codeowners_text(self, repository: Repository) -> str:
+        client = self._connection.client(repository, Purpose.READ)
+        for location in codeowners.LOCATIONS:
+            try:
+                file = await client.getitem(
+                    f"/repos/{{owner}}/{{repo}}/contents/{location}", _names(repository), FileContent
+                )
+            except GoneError:
+                continue
+            return file.text if file.size <= _LARGEST_CODEOWNERS else ""
+        return ""
+
     async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy:
         """The skills on the default branch now. Raises GitHubError, TooLargeError."""
         reader = self._reader(repository)
@@ -173,8 +195,15 @@ class GitHubService:
             sleep=self._connection.sleep,
             validate=partial(validate_folder, profile=config.validation_profile),
             companions=RepositoryLists(self._skills, config.pipeline.skills_root),
-            reviewers=config.reviewers,
+            reviewers=await self._reviewers(repository, effect, config),
         )
+
+    async def _reviewers(self, repository: Repository, effect: Effect, config: RepoConfig) -> tuple[str, ...]:
+        """The configured people, and the people who own the skill's folder."""
+        if not isinstance(effect, Publish):
+            return ()
+        owners = await self.code_owners(repository, effect.draft.path)
+        return tuple(dict.fromkeys([*config.reviewers, *owners]))
 
     async def _usable_config(self, repository: Repository) -> RepoConfig:
         """For profile and reviewers alone: a broken file must not keep an approved skill from being published."""

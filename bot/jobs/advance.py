@@ -15,7 +15,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
-from bot.jobs.job import Actor, Job, JobStatus, Repository, Role
+from bot.jobs.job import Actor, Job, JobStatus, Repository, Role, skill_path
 from bot.jobs.machine import decide, queue_after, settle
 from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
 from bot.repo_config import RepoConfig
@@ -43,6 +43,7 @@ class Known(Value):
 
 class Ranked(Value):
     role: Role
+    code_owners: tuple[str, ...] = ()
 
 
 class Settled(Value):
@@ -145,8 +146,16 @@ class _Worker:
         event = interpret(row, label=config.label, bot=self.ports.identity)
         if event is None:
             return job
-        role = await self._role(repository, event, f"role:{number}:{row.id}")
-        facts = Facts(role=role, config=config, now=now, bot_login=self.ports.identity.login, event_id=row.id)
+        ranked = await self._ranked(repository, job, event, f"role:{number}:{row.id}")
+        facts = Facts(
+            role=ranked.role,
+            config=config,
+            now=now,
+            bot_login=self.ports.identity.login,
+            event_id=row.id,
+            code_owners=ranked.code_owners,
+            actor=getattr(getattr(event, "actor", None), "login", ""),
+        )
         return await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
 
     async def _config(self, repository: Repository, name: str) -> RepoConfig:
@@ -155,16 +164,20 @@ class _Worker:
 
         return (await self.steps.run(name, Known, look)).config
 
-    async def _role(self, repository: Repository, event: ev.Event, name: str) -> Role:
+    async def _ranked(self, repository: Repository, job: Job | None, event: ev.Event, name: str) -> Ranked:
         """Authority comes from the repository, asked about the event's sender; events without one have none."""
         actor = getattr(event, "actor", None)
         if not isinstance(actor, Actor):
-            return Role.NONE
+            return Ranked(role=Role.NONE)
+        path = skill_path(job) if job is not None and isinstance(event, ev.SPOKEN) else ""
 
         async def look() -> Ranked:
-            return Ranked(role=await self.ports.github.role(repository, actor.login))
+            role = await self.ports.github.role(repository, actor.login)
+            if not path or role.at_least(Role.WRITE) or not role.at_least(Role.READ):
+                return Ranked(role=role)
+            return Ranked(role=role, code_owners=await self.ports.github.code_owners(repository, path))
 
-        return (await self.steps.run(name, Ranked, look)).role
+        return await self.steps.run(name, Ranked, look)
 
     async def _apply(self, decision: Decision, facts: Facts, name: str) -> Job | None:
         """Make the effects of a decision, and those that follow from their outcomes, in order."""

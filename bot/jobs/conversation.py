@@ -5,9 +5,10 @@ question. An edited comment runs only commands that are new in it, and never an 
 """
 
 from bot.commands import grammar
-from bot.commands.permissions import Allowed, check
-from bot.commands.table import COMMANDS, Verb
+from bot.commands.permissions import Allowed, Denied, check
+from bot.commands.table import COMMANDS, CommandSpec, Verb
 from bot.comments import notices
+from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs import lifecycle, review
@@ -69,21 +70,25 @@ def comment_edited(turn: Turn, event: ev.CommentEdited) -> None:
     if commands or parsed.commands or not parsed.free_text:
         return
     if event.comment_id in turn.job.heard:
-        turn.say_once(f"edited_answer:{event.comment_id}", notices.answer_edited(event.actor.login))
+        turn.say_once(
+            f"edited_answer:{event.comment_id}", notices.answer_edited(event.actor.login), why=Occasion.REMARK
+        )
     else:
         _free_text(turn, as_comment, parsed.free_text)
 
 
 def comment_deleted(turn: Turn, event: ev.CommentDeleted) -> None:
     if event.comment_id in turn.job.heard and turn.job.status not in ENDED:
-        turn.say_once(f"deleted_answer:{event.comment_id}", notices.answer_deleted(event.author.login))
+        turn.say_once(
+            f"deleted_answer:{event.comment_id}", notices.answer_deleted(event.author.login), why=Occasion.REMARK
+        )
 
 
 def run_command(turn: Turn, command: grammar.Command, event: ev.Commented, position: int, edit: int = 0) -> None:
     """One command, after the permission check of the table."""
     spec, job = COMMANDS[command.verb], turn.job
     key = f"{event.comment_id}:{position}" + (f":{edit}" if edit else "")
-    verdict = check(spec, actor=event.actor, role=turn.facts.role, requester=job.requester, config=turn.facts.config)
+    verdict = _verdict(turn, spec, event)
     if not isinstance(verdict, Allowed):
         _react(turn, event.comment_id, "-1")
         turn.say_once(f"denied:{event.actor.login}:{command.verb}", notices.denied(event.actor.login, verdict.reason))
@@ -92,7 +97,7 @@ def run_command(turn: Turn, command: grammar.Command, event: ev.Commented, posit
         case Verb.HELP:
             turn.say(f"help:{key}", notices.help_text(turn.facts.bot_login), _where(event))
         case Verb.STATUS:
-            turn.say(f"status:{key}", notices.status_reply(job), _where(event))
+            turn.say(f"status:{key}", notices.status_reply(job, turn.facts.config), _where(event))
         case Verb.START:
             _start(turn, event, key)
         case Verb.CANCEL:
@@ -113,13 +118,23 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
     if checkpoint is None or not open_now or event.on_pull or event.comment_id <= job.checkpoint_comment_id:
         return
     verb, kind = _FREE_TEXT[checkpoint.kind]
-    verdict = check(
-        COMMANDS[verb], actor=event.actor, role=turn.facts.role, requester=job.requester, config=turn.facts.config
-    )
+    verdict = _verdict(turn, COMMANDS[verb], event)
     if isinstance(verdict, Allowed):
         _answer(turn, event, kind, text, str(event.comment_id))
     else:
         turn.say_once(f"denied:{event.actor.login}", notices.denied(event.actor.login, verdict.reason))
+
+
+def _verdict(turn: Turn, spec: CommandSpec, event: ev.Commented) -> Allowed | Denied:
+    facts = turn.facts
+    return check(
+        spec,
+        actor=event.actor,
+        role=facts.role,
+        requester=turn.job.requester,
+        config=facts.config,
+        code_owners=facts.code_owners,
+    )
 
 
 def _answer(turn: Turn, event: ev.Commented, kind: AnswerKind, text: str, key: str) -> None:

@@ -114,6 +114,10 @@ class LineCommented(Value):
     body: str
 
 
+SPOKEN = (Commented, CommentEdited, Reviewed, LineCommented)
+"""Events in which a person says something that may need permission."""
+
+
 class PullMerged(Value):
     kind: Literal["pull_merged"] = "pull_merged"
     actor: Actor

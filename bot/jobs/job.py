@@ -94,6 +94,9 @@ class Job(Value):
     repository: Repository
     issue_number: int
     requester: str
+    requester_id: int = Field(
+        0, description="numeric id of the requester's account, which survives a rename; 0: not known"
+    )
     title: str = ""
     status: JobStatus = JobStatus.QUEUED
     journey: Journey
@@ -148,3 +151,13 @@ class Role(StrEnum):
     def at_least(self, other: "Role") -> bool:
         order = list(Role)
         return order.index(self) >= order.index(other)
+
+
+def skill_path(job: Job) -> str:
+    """Where the job's skill is or will be, as far as it is known; "" before there is a plan."""
+    if job.pull is not None:
+        return job.pull.path
+    journey = job.journey
+    if journey.generation is not None:
+        return journey.generation.draft.path
+    return journey.understanding.plan.taxonomy_path if journey.understanding is not None else ""

@@ -33,6 +33,10 @@ async def test_a_labelled_issue_becomes_a_merged_skill(tmp_path: Path, database_
         [pull] = await github.pulls()
         assert pull["title"] == "Add skill release-notes"
         assert f"Closes #{number}" in pull["body"]
+        [commit] = await github.as_user("morgan").get(f"/repos/{github.repo}/pulls/{pull['number']}/commits")
+        riley = (await github.issue(number))["user"]["id"]
+        trailer = f"Co-authored-by: riley <{riley}+riley@users.noreply.github.com>"
+        assert commit["commit"]["message"].splitlines()[-1] == trailer
         [check] = await github.check_runs(pull["head"]["sha"])
         assert (check["name"], check["status"], check["conclusion"]) == ("skill-fleet", "completed", "success")
 
