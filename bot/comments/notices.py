@@ -108,10 +108,10 @@ def approve_afresh() -> str:
     )
 
 
-def status_reply(job: Job, config: RepoConfig | None = None) -> str:
+def status_reply(job: Job, config: RepoConfig) -> str:
     """The answer to `/skill status`; the status comment has the details."""
     where = _STATUS_WORDS[job.status]
-    return f"{where[0].upper()}{where[1:]}. What is needed now: {needed(job, config or RepoConfig(), job.updated_at)}"
+    return f"{where[0].upper()}{where[1:]}. What is needed now: {needed(job, config, job.updated_at)}"
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -122,27 +122,6 @@ def waiting_for_start(label: str) -> str:
         "Thank you for the request! Work on it costs model time, so somebody with triage permission has to start it: "
         f"by {command(Verb.START)}, or by taking the label {inline_code(label)} off and putting it on again. "
         "Until then nothing happens."
-    )
-
-
-def empty_body(login: str) -> str:
-    return (
-        f"{mention(login)}, the request has no text yet. Please edit the issue and say what the skill should do "
-        "and when an agent should use it; I start as soon as you save."
-    )
-
-
-def thin_request(login: str) -> str:
-    return (
-        f"{mention(login)}, the request is very short, so I will ask a few questions first. "
-        "An example of what goes in and what should come out helps most."
-    )
-
-
-def duplicate_request(other_issue: int) -> str:
-    return (
-        f"Issue {other_issue} asks for much the same. I go on with both until somebody decides; "
-        f"{command(Verb.CANCEL)} stops this one."
     )
 
 
@@ -175,11 +154,17 @@ def reminder(job: Job) -> str:
     what = {
         JobStatus.PENDING_USER_INPUT: "my questions above are still open",
         JobStatus.PENDING_HITL: "I still need a decision on the comment above",
+        JobStatus.QUEUED: f"the request still waits for somebody with triage permission to say {command(Verb.START)}",
     }.get(job.status, "this request is still waiting")
     return f"{mention(job.requester)}, a friendly reminder: {what}.{until}"
 
 
-def expired(days: int) -> str:
+def expired(job: Job, days: int) -> str:
+    if not job.started_by:
+        return (
+            f"Nobody started this request for {counted(days, 'day')}, so I stop waiting. Nothing is lost: "
+            f"{command(Verb.START)} takes it up whenever it suits."
+        )
     return (
         f"Nobody answered for {counted(days, 'day')}, so I stop waiting. Nothing is lost: "
         "answer my last question whenever it suits and I go on from there."
@@ -199,19 +184,6 @@ def rejected(by: str) -> str:
     )
 
 
-def reopened(by: str) -> str:
-    return f"Taken up again by {person(by)}. I go on where the request stopped."
-
-
-def resumed(by: str) -> str:
-    return f"Thank you, {person(by)}. I go on with your answer."
-
-
-def restarted(by: str, reason: str = "") -> str:
-    why = f" because {safe_inline(reason, 300)}" if reason else ""
-    return f"{person(by)} started the request over{why}. The next preview is written from the beginning."
-
-
 def failed(failure: Failure) -> str:
     """The one sentence the pipeline gave, and what can be done. Never a traceback."""
     next_step = (
@@ -222,11 +194,6 @@ def failed(failure: Failure) -> str:
     return (
         f"I had to stop: {_sentence(failure.message)} {next_step} (Code for the operator: {inline_code(failure.code)}.)"
     )
-
-
-def gone(reason: str) -> str:
-    """For the log and the status page: on GitHub nothing can be written any more."""
-    return f"This request cannot be continued here: {_sentence(reason)}"
 
 
 # --- the pull request ------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ Whatever the level, the status comment is kept up to date, questions are asked (
 them) and commands are answered. Editing a comment and reacting notify nobody.
 """
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from bot.comments.words import mention, person
@@ -35,8 +37,12 @@ def wanted(occasion: Occasion, level: Level) -> bool:
     return level is Level.ALL or occasion is not Occasion.REMARK
 
 
-def addressed(text: str, login: str, level: Level) -> str:
-    """`text`, in which `login` is named instead of mentioned when the repository wants nobody notified."""
-    if level is not Level.NONE or not text.startswith(mention(login)):
+def addressed(text: str, logins: Iterable[str], level: Level) -> str:
+    """`text`, whose opening names `logins` instead of mentioning them when the repository wants nobody notified."""
+    if level is not Level.NONE:
         return text
-    return person(login) + text[len(mention(login)) :]
+    opening, newline, rest = text.partition("\n")
+    for login in logins:
+        pattern = rf"(?<![\w`/@-]){re.escape(mention(login))}(?![\w-])"
+        opening = re.sub(pattern, person(login).replace("\\", r"\\"), opening, count=1)
+    return opening + newline + rest

@@ -82,6 +82,8 @@ def needed(job: Job, config: RepoConfig, now: datetime) -> str:
             return f"nothing, unless the request should go on: {command(Verb.RETRY)}."
         case JobStatus.CANCELLED:
             return f"nothing, unless the request should go on: {command(Verb.RETRY)}."
+        case JobStatus.EXPIRED if not job.started_by:
+            return f"somebody with triage permission says {command(Verb.START)}, whenever it suits."
         case JobStatus.EXPIRED:
             return "an answer to my last question, whenever it suits. It takes the request up where it stopped."
         case JobStatus.FAILED:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.comments.notifications import Level, Occasion, addressed, wanted
 from bot.jobs import effects as fx
 from bot.jobs.job import WAITING, Job, JobStatus, Role
 from bot.repo_config import RepoConfig
@@ -12,7 +13,8 @@ from bot.repo_config import RepoConfig
 class Facts:
     """What the outside said before deciding: who the actor is here, how the repository is set up, what time it is.
 
-    `event_id` is the inbox row's id: it makes keys of repeatable effects unique and stable.
+    `event_id` is the inbox row's id: it makes keys of repeatable effects unique and stable. `code_owners` are the
+    people who own the skill's folder; they are looked up only for somebody whose role alone would not do.
     """
 
     role: Role
@@ -20,6 +22,8 @@ class Facts:
     now: datetime
     bot_login: str
     event_id: int = 0
+    code_owners: tuple[str, ...] = ()
+    actor: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,19 @@ class Turn:
     def do(self, *effects: fx.Effect) -> None:
         self.effects.extend(effects)
 
-    def say(self, key: str, body: str, number: int | None = None) -> None:
-        self.do(fx.Say(key=f"say:{key}", number=number or self.job.issue_number, body=body))
+    def say(self, key: str, body: str, number: int | None = None, *, why: Occasion = Occasion.REPLY) -> None:
+        """A comment, unless the repository does not want this kind of them."""
+        level = Level(self.facts.config.notifications)
+        if not wanted(why, level):
+            return
+        people = [self.job.requester, *([self.facts.actor] if self.facts.actor else [])]
+        text = addressed(body, people, level)
+        self.do(fx.Say(key=f"say:{key}", number=number or self.job.issue_number, body=text))
 
-    def say_once(self, what: str, body: str) -> None:
+    def say_once(self, what: str, body: str, *, why: Occasion = Occasion.REPLY) -> None:
         """A sentence that is said once in the life of the job."""
         if what not in self.job.told:
-            self.say(what, body)
+            self.say(what, body, why=why)
             self.job = self.job.with_(told=self.job.told | {what})
 
     def change(self, **changes: object) -> None:

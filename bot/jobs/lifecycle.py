@@ -5,6 +5,7 @@ the author is on the repository's `auto_start` list. A stopped job keeps everyth
 """
 
 from bot.comments import notices
+from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Facts, Turn
@@ -23,6 +24,7 @@ def new_job(event: ev.Labelled, facts: Facts) -> Job:
         repository=event.repository,
         issue_number=issue.number,
         requester=issue.author.login,
+        requester_id=issue.author.id,
         title=issue.title,
         journey=Journey(request=issue.request, options=facts.config.pipeline),
         created_at=facts.now,
@@ -37,7 +39,7 @@ def admit(turn: Turn, event: ev.Labelled) -> None:
         start(turn, event.actor.login)
     else:
         turn.move(JobStatus.QUEUED)
-        turn.say_once("waiting_for_start", notices.waiting_for_start(turn.facts.config.label))
+        turn.say_once("waiting_for_start", notices.waiting_for_start(turn.facts.config.label), why=Occasion.QUESTION)
 
 
 def start(turn: Turn, by: str) -> None:
@@ -45,7 +47,7 @@ def start(turn: Turn, by: str) -> None:
 
 
 def labelled(turn: Turn, event: ev.Labelled) -> None:
-    if turn.job.status is JobStatus.QUEUED:
+    if turn.job.status is JobStatus.QUEUED or (turn.job.status is JobStatus.EXPIRED and not turn.job.started_by):
         admit(turn, event)
     elif turn.job.status is JobStatus.CANCELLED and turn.job.ended_reason == _BY_LABEL:
         if turn.facts.role.at_least(Role.TRIAGE) or turn.job.started_by:
@@ -73,7 +75,7 @@ def request_edited(turn: Turn, event: ev.RequestEdited) -> None:
         )
         turn.move(JobStatus.RUNNING, title=event.issue.title, journey=journey)
     else:
-        turn.say_once(f"request_changed:{job.journey.previews_shown}", notices.request_changed())
+        turn.say_once(f"request_changed:{job.journey.previews_shown}", notices.request_changed(), why=Occasion.REMARK)
 
 
 def issue_closed(turn: Turn, event: ev.IssueClosed) -> None:
@@ -113,10 +115,10 @@ def timer_due(turn: Turn, event: ev.TimerDue) -> None:
     if event.timer == "expire" and job.expire_at is not None and job.expire_at <= now:
         days = turn.facts.config.expire_after_days
         turn.move(JobStatus.EXPIRED, ended_reason="nobody answered")
-        turn.say(f"expired:{job.moves}", notices.expired(days))
+        turn.say(f"expired:{job.moves}", notices.expired(turn.job, days), why=Occasion.OUTCOME)
     elif event.timer == "remind" and job.remind_at is not None and job.remind_at <= now:
         turn.change(remind_at=None)
-        turn.say(f"reminder:{job.moves}", notices.reminder(job))
+        turn.say(f"reminder:{job.moves}", notices.reminder(job), why=Occasion.REMARK)
 
 
 def run_again(turn: Turn) -> None:

@@ -1,6 +1,7 @@
 """What the pipeline came back with: a checkpoint to put up, a draft to publish, or a failure to explain."""
 
 from bot.comments import notices, preview, pull, questions, report
+from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
@@ -37,7 +38,7 @@ def phase_ended(turn: Turn, event: ev.PhaseEnded) -> None:
         _publish(turn)
     elif journey.status == "failed" and journey.failure is not None:
         turn.move(JobStatus.FAILED, ended_reason=journey.failure.message)
-        turn.say(f"failed:{turn.job.moves}", notices.failed(journey.failure))
+        turn.say(f"failed:{turn.job.moves}", notices.failed(journey.failure), why=Occasion.OUTCOME)
 
 
 def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
@@ -47,7 +48,7 @@ def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
         if shown:
             turn.do(fx.Amend(key=f"superseded:{shown.key}", said=shown.key, body=preview.superseded(shown.digest[:8])))
         turn.change(shown_preview={"key": f"say:{checkpoint_key(job)}", "digest": checkpoint.digest})
-    turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint))
+    turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint), why=Occasion.QUESTION)
     waiting = {
         "pending_user_input": JobStatus.PENDING_USER_INPUT,
         "pending_hitl": JobStatus.PENDING_HITL,
@@ -102,7 +103,7 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
         reasons = {"human_edits": notices.human_edits, "closed_by_person": notices.closed_by_person}
         text = reasons[result.code]() if result.code in reasons else notices.not_published(result.reason)
         turn.move(JobStatus.FAILED, ended_reason=result.reason)
-        turn.say(f"not_published:{effect.key}", text)
+        turn.say(f"not_published:{effect.key}", text, why=Occasion.OUTCOME)
         return
     assert isinstance(result, fx.Published)
     first = job.pull is None
@@ -133,7 +134,7 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
         _answer_reviewers(turn, changes, effect.key)
         turn.do(fx.UpdatePull(key=f"body:{effect.key}", number=result.pull_number, body=effect.body))
     elif first or job.reopening:
-        turn.say(f"ready:{result.pull_number}:{job.moves}", pull.ready(turn.job))
+        turn.say(f"ready:{result.pull_number}:{job.moves}", pull.ready(turn.job), why=Occasion.QUESTION)
     for feedback in job.deferred:
         take_feedback(turn, feedback)
     turn.change(deferred=[])

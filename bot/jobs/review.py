@@ -4,23 +4,25 @@ Feedback that comes while a phase is running waits on the job and is taken up wh
 nothing interrupts a commit.
 """
 
+from bot.commands.permissions import Allowed, check_review
 from bot.comments import notices, pull
+from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
-from bot.jobs.job import ENDED, JobStatus, Role
+from bot.jobs.job import ENDED, Actor, JobStatus
 from pipeline.models import Feedback
 
 
 def reviewed(turn: Turn, event: ev.Reviewed) -> None:
     """A change request with words is feedback; an approval or a plain remark is for people."""
-    if event.state != "changes_requested" or not event.body.strip() or not _may_refine(turn):
+    if event.state != "changes_requested" or not event.body.strip() or not _may_refine(turn, event.actor):
         return
     take_feedback(turn, Feedback(text=event.body, by=event.actor.login, source=f"review:{event.review_id}"))
 
 
 def line_commented(turn: Turn, event: ev.LineCommented) -> None:
-    if not _may_refine(turn) or turn.job.pull is None or event.actor.id != event.author.id:
+    if not _may_refine(turn, event.actor) or turn.job.pull is None or event.actor.id != event.author.id:
         return
     prefix = turn.job.pull.path + "/"
     if not event.path.startswith(prefix):
@@ -45,8 +47,10 @@ def line_commented(turn: Turn, event: ev.LineCommented) -> None:
     )
 
 
-def _may_refine(turn: Turn) -> bool:
-    return turn.facts.role.at_least(Role.WRITE) and turn.job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
+def _may_refine(turn: Turn, actor: Actor) -> bool:
+    facts = turn.facts
+    verdict = check_review(actor=actor, role=facts.role, code_owners=facts.code_owners)
+    return isinstance(verdict, Allowed) and turn.job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
 
 
 def take_feedback(turn: Turn, feedback: Feedback) -> None:
@@ -71,7 +75,7 @@ def merged(turn: Turn, event: ev.PullMerged) -> None:
     if job.pull is None or job.pull.number != event.number or job.status is JobStatus.PROMOTED:
         return
     turn.move(JobStatus.PROMOTED, ended_reason="", deferred=[])
-    turn.say(f"promoted:{event.merge_sha}", pull.promoted(turn.job, event.merge_sha))
+    turn.say(f"promoted:{event.merge_sha}", pull.promoted(turn.job, event.merge_sha), why=Occasion.OUTCOME)
     turn.do(fx.Close(key="close:issue", number=job.issue_number, what="issue", reason="completed"))
 
 
@@ -81,7 +85,7 @@ def closed(turn: Turn, event: ev.PullClosed) -> None:
         return
     if job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING} or job.status is JobStatus.FAILED:
         turn.move(JobStatus.REJECTED, ended_reason=f"closed by {event.actor.login}", deferred=[])
-        turn.say(f"rejected:{turn.job.moves}", notices.rejected(event.actor.login))
+        turn.say(f"rejected:{turn.job.moves}", notices.rejected(event.actor.login), why=Occasion.OUTCOME)
 
 
 def reopened(turn: Turn, event: ev.PullReopened) -> None:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from bot.comments import notices, questions
+from bot.comments import pull, questions
 from bot.comments.audit import active_in
 from bot.comments.notifications import Level, Occasion, addressed, wanted
 from bot.repo_config import RepoConfig
@@ -18,11 +18,11 @@ def test_only_remarks_can_be_turned_off(occasion: Occasion, level: Level) -> Non
 
 def test_nobody_is_mentioned_where_nobody_wants_to_be() -> None:
     text = questions.clarify(REALISTIC.clarify(), "ada")
-    assert addressed(text, "ada", Level.OUTCOMES) == text
-    quiet = addressed(text, "ada", Level.NONE)
+    assert addressed(text, ["ada"], Level.OUTCOMES) == text
+    quiet = addressed(text, ["ada"], Level.NONE)
     assert quiet.startswith("`ada`, before")
     assert active_in(quiet) == []
-    assert addressed(notices.expired(3), "ada", Level.NONE) == notices.expired(3)
+    assert addressed(pull.promoted(REALISTIC.job(), "f" * 40), ["bob", "ada"], Level.NONE).startswith("🎉 `ada`, ")
 
 
 def test_the_levels_are_those_of_the_configuration() -> None:

@@ -191,6 +191,8 @@ def facts(actor: Actor = MORGAN, *, event_id: int = 1, config: RepoConfig | None
         now=changes.pop("now", NOW),
         bot_login="skill-fleet[bot]",
         event_id=event_id,
+        actor=actor.login,
+        code_owners=tuple(changes.pop("code_owners", ())),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Decision, Facts
-from bot.jobs.job import ENDED, TRANSITIONS, WAITING, Job, JobStatus
+from bot.jobs.job import ENDED, TRANSITIONS, WAITING, Job, JobStatus, Role
 from bot.jobs.machine import decide, queue_after, settle, status_body
 from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
@@ -562,3 +562,83 @@ def test_a_fault_of_ours_that_keeps_coming_back_stops_with_one_sentence() -> Non
     assert decision.job.status is JobStatus.FAILED
     assert "`/skill retry`" in said(decision)
     assert decide(waiting_at_preview(), ev.GaveUp(reason="x"), make.facts()).effects == ()
+
+
+# --- what a repository decided --------------------------------------------------------------------------------------
+
+
+def test_a_code_owner_of_the_folder_may_approve_without_write_access() -> None:
+    facts = make.facts(make.RILEY, code_owners=("riley",))
+    decision = decide(waiting_at_preview(), make.comment("/skill approve"), facts)
+    assert decision.job is not None
+    assert decision.job.status is JobStatus.RUNNING
+
+
+def test_a_code_owner_who_cannot_even_read_the_repository_may_not() -> None:
+    facts = make.facts(make.SAM, code_owners=("sam",))
+    decision = decide(waiting_at_preview(), make.comment("/skill approve", make.SAM), facts)
+    assert decision.job is not None
+    assert decision.job.status is JobStatus.PENDING_HITL
+
+
+def test_where_the_requester_may_not_approve_somebody_else_has_to() -> None:
+    config = RepoConfig(requester_may_approve=False)
+    own = decide(
+        waiting_at_preview(),
+        make.comment("/skill approve"),
+        make.facts(role=Role.ADMIN, actor=make.RILEY, config=config),
+    )
+    assert own.job is not None
+    assert own.job.status is JobStatus.PENDING_HITL
+    assert "somebody other than the requester" in said(own)
+    other = decide(own.job, make.comment("/skill approve", make.MORGAN, 1_001), make.facts(config=config))
+    assert other.job is not None
+    assert other.job.status is JobStatus.RUNNING
+
+
+def test_reminders_are_left_out_where_only_outcomes_are_wanted() -> None:
+    config = RepoConfig(notifications="outcomes")
+    job = waiting_at_clarify(remind_at=make.NOW, expire_at=make.NOW + timedelta(days=11))
+    reminded = decide(job, ev.TimerDue(timer="remind"), make.facts(config=config))
+    assert said(reminded) == ""
+    late = make.facts(config=config, now=make.NOW + timedelta(days=12))
+    assert "Nobody answered" in said(decide(reminded.job, ev.TimerDue(timer="expire"), late))
+
+
+def test_nobody_is_mentioned_where_the_repository_wants_it_quiet() -> None:
+    config = RepoConfig(notifications="none")
+    asked = said(decide(make.job(), make.ended(make.at_clarify()), make.facts(config=config)))
+    assert "`riley`" in asked
+    assert "@riley" not in asked
+    denied = said(
+        decide(waiting_at_preview(), make.comment("/skill cancel", make.SAM), make.facts(make.SAM, config=config))
+    )
+    assert denied.startswith("`sam`")
+
+
+def test_a_request_that_nobody_started_expires_and_can_still_be_started() -> None:
+    queued = make.job(JobStatus.QUEUED, expire_at=make.NOW).with_(started_by="")
+    expired = decide(queued, ev.TimerDue(timer="expire"), make.facts())
+    assert "`/skill start`" in said(expired)
+    assert expired.job is not None
+    assert "`/skill start`" in status_body(expired.job, make.facts())
+    started = decide(expired.job, make.comment("/skill start", make.MORGAN), make.facts()).job
+    assert started is not None
+    assert started.status is JobStatus.RUNNING
+
+
+def test_the_announced_expiry_is_the_one_that_happens() -> None:
+    waiting = decide(make.job(), make.ended(make.at_clarify()), make.facts()).job
+    assert waiting is not None
+    assert waiting.expire_at == make.NOW + timedelta(days=RepoConfig().expire_after_days)
+    assert "18 May 2026" in status_body(waiting, make.facts())
+    reminded = decide(waiting, ev.TimerDue(timer="remind"), make.facts(now=make.NOW + timedelta(days=3)))
+    assert "18 May 2026" in said(reminded)
+
+
+def test_the_requester_is_credited_by_number_in_the_commit() -> None:
+    first = decide(None, make.labelled(make.MORGAN), make.facts(make.MORGAN)).job
+    assert first is not None
+    published = decide(first.with_(journey=first.journey), make.ended(make.completed()), make.facts())
+    publish = next(effect for effect in published.effects if isinstance(effect, fx.Publish))
+    assert publish.commit_message.splitlines()[-1] == "Co-authored-by: riley <11+riley@users.noreply.github.com>"
