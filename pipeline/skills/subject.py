@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pipeline.skills.document import SKILL_FILE, LineMap, SkillDocument, read_document
 from pipeline.skills.files import Entry, EntryKind, FileTree, TooBigError, join
+from pipeline.skills.frontmatter import YamlProblemKind
 from pipeline.skills.markdown import Markdown
 from pipeline.skills.scripts import Script, may_be_script, script_at
 
@@ -125,6 +126,8 @@ class Subject:
         """Whether the frontmatter could be read, so that its fields can be judged."""
         document = self.document
         if document is None or document.yaml is None:
+            return False
+        if any(p.kind in (YamlProblemKind.SYNTAX, YamlProblemKind.TOO_COMPLEX) for p in document.yaml.problems):
             return False
         return document.yaml.root is None or bool(document.fields) or not document.yaml.root.text
 

@@ -39,10 +39,11 @@ def body(skill: Subject) -> Markdown:
 
 _PLACEHOLDER_WORDS = ("todo", "fixme:", "tbd", "lorem", "[", "replace", "placeholder", "coming soon")
 _PLACEHOLDER = re.compile(
-    r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:|\blorem ipsum\b|\bTODO: (?:add"
+    r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:"
+    r"|(?<![\"“'`])\blorem ipsum\b|\bTODO: (?:add"
     r"|write|fill|complete|describe)\b"
-    r"|\[(?:insert|your|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
-    r"|^Replace (?:this )?with (?:a )?description of the skill|^This is a placeholder\b|^Lorem\b|coming soon\W*$",
+    r"|\[(?:insert|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
+    r"|^Replace (?:this )?with (?:a )?description of the skill|^This is a placeholder\b|^Lorem\b|^\W*coming soon\W*$",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -66,15 +67,17 @@ def no_placeholders(skill: Subject) -> Iterator[Problem]:
         )
         if match is not None:
             yield Problem(f"the description still holds the placeholder `{shown(match[0])}`", value.span)
-    reported: set[int] = set()
-    for found in prose_matches(skill, _PLACEHOLDER, *_PLACEHOLDER_WORDS):
-        section = found.block.section.lower()
-        example = found.block.kind is BlockKind.CELL or "output" in section or "template" in section
-        if not example and found.block.line not in reported:
-            reported.add(found.block.line)
-            yield Problem(f"placeholder text: `{shown(found.text.strip())}`", found.span)
+    left = [
+        found
+        for found in prose_matches(skill, _PLACEHOLDER, *_PLACEHOLDER_WORDS)
+        if found.block.kind is not BlockKind.CELL and not _SHOWN_TO_FILL.search(found.block.section)
+    ]
+    if left:
+        more = f", and {len(left) - 1} more" if len(left) > 1 else ""
+        yield Problem(f"placeholder text: `{shown(left[0].text.strip())}`{more}", left[0].span)
 
 
+_SHOWN_TO_FILL = re.compile(r"output|template", re.IGNORECASE)
 _FILLER_WORDS = (
     "handle",
     "practices",
@@ -205,7 +208,7 @@ def choices_have_a_default(skill: Subject) -> Iterator[Problem]:
             yield Problem("offers several tools and no default", found.span)
 
 
-_SOMEONE = re.compile(r"(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])")
+_SOMEONE = re.compile(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])")
 _ANYONE_WORDS = """
 user username users you your yourname your-name yourusername your-username me myuser my-user name someone
 somebody alice bob john jane johndoe janedoe jdoe example shared public runner ubuntu node app vscode jovyan

@@ -194,6 +194,7 @@ def description_is_not_stuffed(skill: Subject) -> Iterator[Problem]:
 _TOO_BROAD = re.compile(
     r"\b(?:always use this(?: skill)?(?! (?:when|if|for|before|after|to|on|in))"
     r"|use (?:this (?:skill )?)?for (?:any|all|every) (?:task|request|question|code|work|prompt)s?\b"
+    r"(?! (?:to|that|about|for|of|in|on|involving|related|with|which))"
     r"|use (?:this )?(?:skill )?(?:in|for) (?:all|every) (?:conversation|session|message|situation)s?|(?:any"
     r"|every) (?:and all )?(?:user )?(?:request|prompt|query|question)s?\W*$"
     r"|whenever (?:the user|you) (?:asks?|says?|sends?) anything)",

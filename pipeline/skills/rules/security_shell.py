@@ -334,7 +334,11 @@ def credential_stores_are_left_alone(skill: Subject) -> Iterator[Problem]:
         arguments = [
             word for word in command.arguments if not re.search(r"\.pub$|config$|known_hosts|authorized_keys", word)
         ]
-        if command.name == "security" and command.arguments[:1] and command.arguments[0].startswith(("find-", "dump-")):
+        if (
+            command.name == "security"
+            and command.arguments[:1]
+            and command.arguments[0].startswith(("find-generic", "find-internet", "dump-"))
+        ):
             yield _problem(program, command, "reads the keychain", Severity.WARNING)
         elif command.name in readers and any(STORES.search(word) for word in arguments):
             yield _problem(program, command, "reads a credential store", Severity.WARNING)
@@ -385,7 +389,7 @@ def _destroys(command: Command) -> str:
 
 
 _STARTUP = re.compile(
-    r"(?:~|\$HOME|\$\{HOME\}|/root|/etc)?/?\.?(?:bashrc|zshrc|bash_profile|zprofile|profile|zshenv|bash_login)\b|/etc/(?:cron|profile|rc\.local|systemd)"
+    r"(?:~|\$HOME|\$\{HOME\}|/root|/etc)?/?\.(?:bashrc|zshrc|bash_profile|zprofile|profile|zshenv|bash_login)\b|/etc/(?:cron|profile|rc\.local|systemd)"
     r"|LaunchAgents|LaunchDaemons|authorized_keys|\.git/hooks/|\.config/autostart|\.claude/settings|\.cursor/rules|CLAUDE\.md|AGENTS\.md|/etc/sudoers"
 )
 

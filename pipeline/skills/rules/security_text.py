@@ -101,7 +101,7 @@ _OVERRIDE = re.compile(
     r"|\byou are (?:now )?(?:in |entering )?(?:developer mode|DAN\b|jailbroken|unrestricted|no longer bound)"
     r"|\b(?:disable|turn off|bypass|circumvent)\s+(?:all\s+|any\s+|the\s+|your\s+)*(?:safety|security|permission"
     r"|content|approval)\s+"
-    r"(?:checks?|filters?|prompts?|restrictions?|controls?|guardrails?|measures|features)\b"
+    r"(?:checks?|filters?|prompts?|restrictions?|guardrails?)\b"
     r"|\bhide (?:this|these|the|your) (?:actions?|activity|steps?|output|changes?) from\b"
     r"|\b(?:silently|secretly|quietly|covertly)\s+(?:send|upload|post|transmit|forward|exfiltrate|copy|execute|install|collect|record|log)\b"
     r"|\byour (?:real|true|actual|hidden|primary secret) (?:goal|task|purpose|objective) is\b",
@@ -263,7 +263,7 @@ _ASSIGNED = re.compile(
 )
 _EXAMPLE = re.compile(
     r"example|sample|dummy|fake|your|xxx|\*\*\*|\.\.\.|placeholder|changeme|redacted|test|demo|here|insert|replace|mock|secret|password"
-    r"|1234|abcd|0000|aaaa|key[-_]|[-_]key|token",
+    r"|1234|abc|0000|aaaa|key[-_]|[-_]key|token",
     re.IGNORECASE,
 )
 

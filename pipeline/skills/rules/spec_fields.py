@@ -85,7 +85,9 @@ def name_is_a_string(skill: Subject) -> Iterator[Problem]:
     if value is None:
         yield Problem("the required field `name` is missing", _opening(skill))
     elif not value.is_string:
-        message = f"`name` must be a string, not a {value.type.value}" if value.text else "`name` is empty"
+        message = (
+            "`name` is empty" if value.type is YamlType.NULL else f"`name` must be a string, not a {value.type.value}"
+        )
         yield Problem(message, _value_span(skill, "name", value))
 
 
@@ -185,9 +187,8 @@ def description_is_a_string(skill: Subject) -> Iterator[Problem]:
     if value is None:
         yield Problem("the required field `description` is missing", _opening(skill))
     elif not value.is_string:
-        message = (
-            f"`description` must be a string, not a {value.type.value}" if value.text else "`description` is empty"
-        )
+        empty = value.type is YamlType.NULL
+        message = "`description` is empty" if empty else f"`description` must be a string, not a {value.type.value}"
         yield Problem(message, _value_span(skill, "description", value))
     elif not value.text.strip():
         yield Problem("`description` is blank", _value_span(skill, "description", value))

@@ -23,7 +23,7 @@ from pipeline.skills.subject import Subject
 
 INSTALLER = "https://github.com/vercel-labs/skills"
 PLUGINS = "https://code.claude.com/docs/en/plugin-marketplaces"
-OVERLAP = 0.8
+OVERLAP = 0.88
 CODEX_BUDGET = 8_000
 _AGENT_HOMES = (
     ".claude",
@@ -63,11 +63,17 @@ def _is_mirror(one: str, other: str) -> bool:
     return same_name and len(homes) == 2 and bool(hidden)
 
 
+def _in_other_plugins(one: str, other: str) -> bool:
+    """Whether the skills belong to different plugins, whose names clients keep apart (`/plugin:skill`)."""
+    plugins = [path.split("/skills/", 1)[0] for path in (one, other) if "/skills/" in path]
+    return len(plugins) == 2 and plugins[0] != plugins[1]
+
+
 @repository_rule(
     "TAX001",
     Severity.WARNING,
     Provenance.REPOSITORY,
-    what="two skills of one repository with the same name (copies for different agents left out)",
+    what="two skills of one repository with the same name (noted in different plugins, never for agents' copies)",
     why="`npx skills` installs the first it meets; the other cannot be reached by name.",
     source=INSTALLER,
     fix="Rename one, or delete it.",
@@ -84,7 +90,8 @@ def names_are_unique(repository: Repository) -> Iterator[RepositoryProblem]:
             continue
         for one, two in ((skill, other), (other, skill)):
             if one.path in repository.subjects:
-                yield _at(one, f"the name `{shown(one.name)}` is also that of {shown(two.path or '.')}", one.name_span)
+                message = f"the name `{shown(one.name)}` is also that of {shown(two.path or '.')}"
+                yield _at(one, message, one.name_span, Severity.INFO if _in_other_plugins(one.path, two.path) else None)
                 break
 
 
