@@ -27,6 +27,8 @@ NAME = "skill-fleet"
 BATCH = 50
 MAX_ANNOTATIONS = 250
 SUPERSEDED_LOOKBACK = 5
+MAX_FILES_READ = 400
+MAX_SIZE_SHOWN = 9 * 1024 * 1024
 Conclusion = Literal["success", "failure", "neutral"]
 Level = Literal["failure", "warning", "notice"]
 
@@ -68,20 +70,21 @@ def external_id_of(job_key: str, key: str) -> str:
 
 async def _judged(effect: Check, context: Context) -> Conclude | None:
     """What there is to say; None when the pull request touches nothing of ours."""
-    reader = GitReader(context.publish, context.at())
+    reader = context.reader()
     tree = await reader.tree_of(effect.head_sha)
     if effect.path:
-        files = await read_skill(effect.path, tree, reader)
+        files = await read_skill(effect.path, tree, reader, MAX_FILES_READ)
         return judge(effect.path, context.validate(effect.path, files) if files else None)
     touched = await touched_by(effect.pull_number, tree, reader, context)
     if not touched:
         return None
     findings: list[ReportedFinding] = []
+    files_each = max(MAX_FILES_READ // len(touched), 1)
     for path in touched:
         if path == repo_config.PATH:
             findings += await _config_findings(tree, reader)
         else:
-            findings += context.validate(path, await read_skill(path, tree, reader))
+            findings += context.validate(path, await read_skill(path, tree, reader, files_each))
     return judge(", ".join(touched), findings)
 
 
@@ -143,15 +146,18 @@ def _line(problem: str) -> int:
     return int(match[1]) if match else 1
 
 
-async def read_skill(path: str, tree: str, reader: GitReader) -> dict[str, bytes]:
+async def read_skill(path: str, tree: str, reader: GitReader, limit: int) -> dict[str, bytes]:
     """The skill's files by path from the root; empty when the folder is not there.
 
-    A file beyond what we read is represented by so many zero bytes: its size is judged, its content is not.
+    A file that is too large, or comes after the first `limit`, is represented by zero bytes: that it is there and how
+    large it is are judged, its content is not. So a pull request cannot spend our quota and memory.
     """
     files: dict[str, bytes] = {}
-    for entry in await reader.directory(tree, path):
-        too_large = (entry.size or 0) > MAX_FILE_BYTES
-        files[f"{path}/{entry.path}"] = bytes(entry.size or 0) if too_large else await reader.blob(entry)
+    entries = await reader.directory(tree, path)
+    for count, entry in enumerate(sorted(entries, key=lambda entry: (entry.path != "SKILL.md", entry.path))):
+        size = entry.size or 0
+        unread = size > MAX_FILE_BYTES or count >= limit
+        files[f"{path}/{entry.path}"] = bytes(min(size, MAX_SIZE_SHOWN)) if unread else await reader.blob(entry)
     return files
 
 

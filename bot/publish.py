@@ -195,7 +195,7 @@ async def _push(effect: Publish, context: Context) -> str | Refused:
 
 
 async def _push_once(effect: Publish, context: Context) -> str | Refused:
-    reader = GitReader(context.publish, context.at())
+    reader = context.reader()
     tip = await reader.branch_tip(effect.branch)
     parent = tip or await reader.branch_tip(await _default_branch(context))
     if parent is None:

@@ -5,11 +5,15 @@ Made on the tree they go into, so that what people changed meanwhile is kept; a 
 
 from collections.abc import Mapping
 
+import structlog
+
 from bot.github.git import GitReader, TooLargeError
 from bot.github.taxonomy import SkillsReader
 from pipeline.models import SkillDraft
 from pipeline.skills.index import register
 from pipeline.skills.taxonomy import Taxonomy
+
+log = structlog.get_logger(__name__)
 
 _LIST = "README.md"
 
@@ -22,7 +26,11 @@ class RepositoryLists:
         self._root = skills_root
 
     async def __call__(self, draft: SkillDraft, tree_sha: str, reader: GitReader) -> Mapping[str, str]:
-        found = await self._skills.read_tree(reader, tree_sha)
+        try:
+            found = await self._skills.read_tree(reader, tree_sha)
+        except TooLargeError as error:
+            log.warning("lists_left_alone", skill=draft.path, reason=str(error))
+            return {}
         document = f"{draft.path}/SKILL.md"
         skills = {**found.skills, document: draft.skill_content}
         taxonomy = Taxonomy.build(skills, paths=found.paths, manifests=found.manifests, root=self._root or None)

@@ -15,6 +15,7 @@ from bot.github.models import Blob, Commit, Ref, Tree, TreeEntry
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_KEPT_BYTES = 64 * 1024
+MAX_KEPT_ENTRIES = 5_000
 MAX_TREE_ENTRIES = 100_000
 _TREE = "/repos/{owner}/{repo}/git/trees/{sha}"
 
@@ -60,13 +61,15 @@ class GitReader:
     async def files(self, tree_sha: str) -> list[TreeEntry]:
         """Every blob below a tree with its path from there, in one request unless GitHub truncates the answer."""
         key = f"{tree_sha}:recursive"
-        if key not in self._trees:
+        tree = self._trees.get(key)
+        if tree is None:
             tree = await self._api.getitem(f"{_TREE}?recursive=1", {**self._at, "sha": tree_sha}, Tree)
             if tree.truncated:
                 entries = [entry async for entry in self._walk(tree_sha, "")]
                 tree = Tree(sha=tree_sha, tree=entries)
-            self._trees[key] = tree
-        return [entry for entry in self._trees[key].tree if entry.type == "blob"]
+            if len(tree.tree) <= MAX_KEPT_ENTRIES:
+                self._trees[key] = tree
+        return [entry for entry in tree.tree if entry.type == "blob"]
 
     async def _walk(self, tree_sha: str, prefix: str) -> AsyncIterator[TreeEntry]:
         seen = 0

@@ -193,6 +193,8 @@ class GitHubService:
             log=self._effects,
             bot=self.identity,
             sleep=self._connection.sleep,
+            trees=self._trees,
+            blobs=self._blobs,
             validate=partial(validate_folder, profile=config.validation_profile),
             companions=RepositoryLists(self._skills, config.pipeline.skills_root),
             reviewers=await self._reviewers(repository, effect, config),

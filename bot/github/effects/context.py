@@ -1,13 +1,14 @@
 """What every effect is performed with: the job, the repository, clients per purpose, the log, who we are."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from bot.github.cache import Lru
 from bot.github.client import GitHubApi
 from bot.github.effects.log import EffectLog
 from bot.github.errors import UnknownOutcomeError
-from bot.github.git import GitReader
+from bot.github.git import Blobs, GitReader, Trees
 from bot.github.models import Comment
 from bot.github.pacing import Sleep
 from bot.jobs.effects import Done
@@ -51,12 +52,18 @@ class Context:
     bot: BotIdentity
     sleep: Sleep
     validate: Validate
+    trees: Trees = field(default_factory=lambda: Lru(64))
+    blobs: Blobs = field(default_factory=lambda: Lru(512))
     companions: Companions = no_companions
     reviewers: tuple[str, ...] = ()
 
     def at(self, **values: str | int) -> dict[str, str | int]:
         """URL values: the repository and these."""
         return {"owner": self.repository.owner, "repo": self.repository.name, **values}
+
+    def reader(self) -> GitReader:
+        """Reads the repository's git objects, remembering what cannot change."""
+        return GitReader(self.publish, self.at(), self.trees, self.blobs)
 
     @property
     def issue_number(self) -> int:

@@ -519,3 +519,20 @@ async def test_a_run_left_open_on_an_older_commit_is_concluded(here: Town) -> No
     await _check(here, second, issue)
     (old,) = await _runs(here, first.head_sha)
     assert (old["status"], old["conclusion"]) == ("completed", "neutral")
+
+
+async def test_a_skill_of_very_many_or_large_files_costs_a_bounded_number_of_requests(
+    here: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.checks.MAX_FILES_READ", 5)
+    many = {f"skills/release-notes/references/{number}.md": f"{number}\n" for number in range(30)}
+    files = {"skills/release-notes/SKILL.md": BROKEN, "skills/release-notes/assets/big.bin": "x" * 1_200_000, **many}
+    await commit_as_person(here, "main", files, "Many")
+    main = (await here.ask("GET", "/git/ref/heads/main"))["object"]["sha"]
+    issue = await here.open_issue()
+    before = len(here.sandbox.api.log)
+    await here.perform(Check(key="c", head_sha=main, path="skills/release-notes", pull_number=0), issue)
+    read = [each for each in list(here.sandbox.api.log)[before:] if "/git/blobs/" in each.path]
+    assert len(read) <= 5
+    (run,) = await _runs(here, main)
+    assert run["conclusion"] == "failure", "what matters most is read first"
