@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
+from pydantic import ValidationError
+
 from bot.app import Parts
 from bot.drafting import Drafting
 from bot.github.connection import GitHubOptions, connect
@@ -26,6 +28,7 @@ from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
 from pipeline.lm import ModelSettings, build
+from pipeline.lm.settings import explain
 from pipeline.runtime import Drafter
 
 _NO_PACE = Pace(write_gap=0, notify_gap=0)
@@ -102,10 +105,18 @@ def build_model(settings: Settings) -> Drafter | None:
                 model=settings.model,
                 api_base=settings.model_api_base or None,
                 api_key=settings.model_api_key if settings.model_api_key.get_secret_value() else None,
+                temperature=settings.model_temperature,
+                max_tokens=settings.model_max_tokens,
+                timeout_seconds=settings.model_timeout_seconds,
+                retries=settings.model_retries,
+                fallbacks=tuple(name.strip() for name in settings.model_fallbacks.split(",") if name.strip()),
+                budget_tokens=settings.model_budget_tokens,
+                budget_usd=settings.model_budget_usd,
+                concurrency=settings.model_concurrency,
             )
         )
-    except ValueError as error:
-        raise SettingsError(f"{PREFIX}MODEL: {error}") from None
+    except ValidationError as error:
+        raise SettingsError(explain(error, PREFIX)) from None
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

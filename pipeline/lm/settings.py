@@ -75,7 +75,12 @@ def from_environment(environment: Mapping[str, str], prefix: str = "SKILL_FLEET_
     try:
         return ModelSettings.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = str(problem["loc"][0]) if problem["loc"] else ""
-        variable = f"{prefix}MODEL_{field.upper()}" if field not in ("", "model") else f"{prefix}MODEL"
-        raise ModelSettingsError(f"{variable}: {problem['msg'].removeprefix('Value error, ')}") from None
+        raise ModelSettingsError(explain(error, prefix)) from None
+
+
+def explain(error: ValidationError, prefix: str = "SKILL_FLEET_") -> str:
+    """The first problem as one line that names the variable to correct. Values, which may be keys, are left out."""
+    problem = error.errors()[0]
+    field = str(problem["loc"][0]) if problem["loc"] else ""
+    variable = f"{prefix}MODEL_{field.upper()}" if field not in ("", "model") else f"{prefix}MODEL"
+    return f"{variable}: {problem['msg'].removeprefix('Value error, ')}"
