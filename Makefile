@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# uv installs the long locks in seconds; pip installs uv. `make demo INSTALL=".venv/bin/pip install"` does without it.
+INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports workflows build docs image-replay lock bench chaos clean
@@ -14,12 +16,16 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Skill Fleet needs Python 3.11 or newer; this is %s. Set PYTHON=/path/to/python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: requirements.lock | $(BIN)/python
-	$(PIP) install --require-hashes -r requirements.lock
+$(BIN)/uv: .ci/requirements-uv.txt | $(BIN)/python
+	$(PIP) install --require-hashes -r .ci/requirements-uv.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock | $(BIN)/python
-	$(PIP) install --require-hashes -r requirements-dev.lock
+$(VENV)/.runtime: requirements.lock | $(BIN)/uv
+	$(INSTALL) --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(BIN)/uv
+	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/.runtime
 
 demo: $(VENV)/.runtime ## Play one request to a merged skill, on this machine alone (KEEP=1 leaves it running)
@@ -73,6 +79,7 @@ lock: $(VENV)/.dev ## Resolve the requirements anew
 	$(LOCK) -c requirements-dev.lock -o requirements-validate.lock
 	$(LOCK) --extra bot --overrides .ci/image-overrides.txt -c requirements-dev.lock -o requirements-image.lock
 	echo 'hatchling>=1.27' | $(subst pyproject.toml,-,$(LOCK)) -c requirements-dev.lock -o requirements-build.lock
+	echo 'uv' | $(subst pyproject.toml,-,$(LOCK)) -c requirements-dev.lock -o .ci/requirements-uv.txt
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) dist build .demo
