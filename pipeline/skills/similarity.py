@@ -80,9 +80,16 @@ class TextIndex:
     def similar_to(self, index: int, *, at_least: float) -> list[Match]:
         """The other texts at least this alike, best first."""
         vector = self._vectors[index]
-        rare = {word: weight for word, weight in vector.items() if self._frequency[word] <= 8 + self._documents // 20}
+        # A text that shares none of these words cannot reach the score: the others weigh too little (Cauchy-Schwarz).
+        telling: list[str] = []
+        mass = 0.0
+        for word in sorted(vector, key=lambda w: (-vector[w], w)):
+            telling.append(word)
+            mass += vector[word] ** 2
+            if mass > 1 - at_least**2 + 1e-9:
+                break
         found: list[Match] = []
-        for other in sorted({number for word in rare for number, _ in self._postings[word]} - {index}):
+        for other in sorted({number for word in telling for number, _ in self._postings[word]} - {index}):
             theirs = self._vectors[other]
             score = round(sum(weight * theirs.get(word, 0.0) for word, weight in vector.items()), 6)
             if score >= at_least:

@@ -17,6 +17,7 @@ from pipeline.skills.reports.json_report import render_json
 from pipeline.skills.reports.text_report import render_text
 from pipeline.skills.rules.registry import all_rules
 from pipeline.skills.rules.spec_file import VALID
+from pipeline.skills.similarity import TextIndex
 from pipeline.skills.taxonomy import DependencyCycleError, Taxonomy, TaxonomyEntry, UnknownSkillError
 from pipeline.skills.validation import validate_skill, validate_tree
 
@@ -271,3 +272,12 @@ def test_positions_are_those_of_the_file():
     assert document.text[document.fields["name"].start : document.fields["name"].end] == "pdf-forms"
     assert document.body.startswith("\n# PDF forms")
     assert document.body_line == 5
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6), min_size=2, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_pruning_by_telling_words_loses_no_similar_text(texts):
+    index = TextIndex(texts)
+    for number in range(len(texts)):
+        everyone = {match.index for match in index.rank(texts[number]) if match.index != number and match.score >= 0.7}
+        assert {match.index for match in index.similar_to(number, at_least=0.7)} == everyone
