@@ -4,6 +4,7 @@ Start: lock, migrate, compose, engine, dispatcher, then listen. Stop: intake ans
 and drains, then everything is closed in the opposite order of its making. What was not finished is in the database.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,7 @@ class Service:
     stopping: bool = False
     lock: FileLock | None = None
     reaper: Reaper | None = None
+    _watch: asyncio.Task[None] | None = None
     engine: Engine = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     parts: Parts = field(init=False)
@@ -103,12 +105,15 @@ class Service:
             self.reaper = Reaper(stores.instances, self.engine, settings.lease_seconds, self.metrics.reaped.inc)
             await self.reaper.start()
         await self.dispatcher.start()
+        self._watch = asyncio.create_task(self.metrics.watch_loop(), name="loop-lag")
         self.ready = True
         _log.info("ready to serve", executor=self.engine.executor_id)
 
     async def stop(self) -> None:
         """In the opposite order; what `start` did not reach is left alone."""
         self.stopping = True
+        if self._watch is not None:
+            self._watch.cancel()
         if hasattr(self, "dispatcher"):
             await self.dispatcher.stop()
         if hasattr(self, "engine"):
@@ -150,12 +155,14 @@ def create_app(
     settings: Settings, compose: Compose, *, schedule: Schedule | None = None, polling_seconds: float = 0.2
 ) -> web.Application:
     """The application, not started: opening its database happens when it is run."""
+    metrics = Metrics()
     service = Service(
         settings,
         compose,
-        Stores.over(open_database(settings.database_url)),
+        Stores.over(open_database(settings.database_url), on_paid=metrics.paid, on_effect=metrics.effect),
         schedule=schedule or Schedule(),
         polling_seconds=polling_seconds,
+        metrics=metrics,
     )
     app = web.Application(client_max_size=MAX_BODY)
     app[SERVICE] = service

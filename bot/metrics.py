@@ -1,8 +1,12 @@
 """The numbers the service shows at /metrics. Names are constants here, are documented, and stay."""
 
+import asyncio
+from collections import deque
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from pipeline.runtime import ModuleCall, StoredResult
 
 DELIVERIES = "skill_fleet_deliveries_total"
 ACK_SECONDS = "skill_fleet_delivery_ack_seconds"
@@ -62,6 +66,25 @@ class Metrics:
     def delivery(self, event: str, status: str, seconds: float) -> None:
         self.deliveries.labels(event, status).inc()
         self.ack.observe(seconds)
+
+    def paid(self, call: ModuleCall, answer: StoredResult) -> None:
+        """A model answered: count what it takes."""
+        self.tokens.labels(call.module, "prompt").inc(answer.usage.prompt_tokens)
+        self.tokens.labels(call.module, "completion").inc(answer.usage.completion_tokens)
+        self.cost.labels(call.module).inc(answer.usage.cost_usd or 0.0)
+
+    def effect(self, kind: str, outcome: str) -> None:
+        self.effects.labels(kind, outcome).inc()
+
+    async def watch_loop(self, every: float = 0.25, window: int = 120) -> None:
+        """Measure how late the event loop is, until cancelled; the gauge shows the worst of the last `window` looks."""
+        lags: deque[float] = deque(maxlen=window)
+        loop = asyncio.get_running_loop()
+        while True:
+            wanted = loop.time() + every
+            await asyncio.sleep(every)
+            lags.append(max(0.0, loop.time() - wanted))
+            self.loop_lag.set(max(lags))
 
     def swept(self, count: int) -> None:
         self._swept.inc(count)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from bot.jobs.job import Actor, Repository
 from pipeline.journey import Journey
@@ -217,6 +217,9 @@ WORK = "work"
 
 class InboxRow(Value):
     """One stored event, oldest first within a job."""
+
+    # Whatever the bytes are, the row passes through the engine's JSON; what they mean is judged when they are read.
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     id: int
     key: str

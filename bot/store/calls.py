@@ -16,13 +16,21 @@ from bot.store.inbox import insert_ignoring_known
 from bot.store.tables import module_calls
 from pipeline.runtime import ModuleCall, StoredResult
 
+OnPaid = Callable[[ModuleCall, StoredResult], None]
+"""A call was answered and will be on the bill, whatever becomes of the answer."""
+
+
+def _uncounted(call: ModuleCall, answer: StoredResult) -> None:
+    """Nobody counts."""
+
 
 class JobCalls:
     """A `pipeline.runtime.CallStore` for one job."""
 
-    def __init__(self, engine: AsyncEngine, job_key: str) -> None:
+    def __init__(self, engine: AsyncEngine, job_key: str, on_paid: OnPaid = _uncounted) -> None:
         self._engine = engine
         self._job_key = job_key
+        self._on_paid = on_paid
 
     async def once(self, call: ModuleCall, run: Callable[[], Awaitable[StoredResult]]) -> StoredResult:
         """The stored answer, or `run`'s, durable before it is returned. Raises what `run` raises."""
@@ -31,6 +39,7 @@ class JobCalls:
             return stored
         started = time.monotonic()
         answer = await run()
+        self._on_paid(call, answer)
         if await self._insert(call, answer, time.monotonic() - started):
             return answer
         first = await self._find(call)

@@ -1,5 +1,6 @@
 """What was written to GitHub, by semantic key: a memory of remote ids and results; the last write of a key wins."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
@@ -14,11 +15,20 @@ from bot.store.tables import effects
 _RESULT: TypeAdapter[EffectResult] = TypeAdapter(EffectResult)
 
 
+OnEffect = Callable[[str, str], None]
+"""(kind, outcome) of a write to GitHub that stands or was refused."""
+
+
+def _uncounted(kind: str, outcome: str) -> None:
+    """Nobody counts."""
+
+
 class Effects:
     """Implements `bot.github.effects.log.EffectLog`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, on_effect: OnEffect = _uncounted) -> None:
         self._engine = engine
+        self._on_effect = on_effect
 
     async def find(self, job_key: str, key: str) -> Recorded | None:
         query = select(effects).where(effects.c.job_key == job_key, effects.c.key == key)
@@ -29,6 +39,7 @@ class Effects:
         return Recorded(key=key, kind=row.kind, remote_id=row.remote_id, result=_RESULT.validate_json(row.result))
 
     async def record(self, job_key: str, key: str, kind: str, remote_id: int, result: EffectResult) -> None:
+        self._on_effect(kind, result.kind)
         now = datetime.now(UTC)
         changed = {
             "kind": kind,

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from bot.jobs.job import ENDED
-from bot.store.calls import JobCalls
+from bot.store.calls import JobCalls, OnPaid
 from bot.store.database import Database, migrate
-from bot.store.effects import Effects
+from bot.store.effects import Effects, OnEffect
 from bot.store.inbox import Inbox
 from bot.store.instances import Instances
 from bot.store.jobs import Jobs
@@ -27,21 +27,25 @@ class Stores:
     timeline: Timeline
     instances: Instances
 
+    on_paid: OnPaid | None = None
+
     @classmethod
-    def over(cls, database: Database) -> "Stores":
+    def over(cls, database: Database, *, on_paid: OnPaid | None = None, on_effect: OnEffect | None = None) -> "Stores":
         events = Inbox(database.engine)
         return cls(
             database=database,
             inbox=events,
             jobs=Jobs(database.engine, events),
-            effects=Effects(database.engine),
+            effects=Effects(database.engine, on_effect) if on_effect else Effects(database.engine),
             timeline=Timeline(database.engine),
             instances=Instances(database.engine),
+            on_paid=on_paid,
         )
 
     def calls(self, job_key: str) -> JobCalls:
         """The paid model calls of one job."""
-        return JobCalls(self.database.engine, job_key)
+        engine = self.database.engine
+        return JobCalls(engine, job_key, self.on_paid) if self.on_paid else JobCalls(engine, job_key)
 
     async def migrate(self) -> None:
         await migrate(self.database)
