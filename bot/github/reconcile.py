@@ -7,6 +7,7 @@ the inbox as a delivery of our own with an id that depends only on what happened
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 import structlog
 
@@ -23,11 +24,20 @@ log = structlog.get_logger(__name__)
 LOOKBACK = dt.timedelta(days=3)
 OVERLAP = dt.timedelta(minutes=30)
 FIRST_PATIENCE = dt.timedelta(minutes=2)
+EVERYTHING_EVERY = dt.timedelta(hours=1)
 SOON = dt.timedelta(minutes=1)
 """After a round that found something there may be more to find."""
 MAX_ATTEMPTS = 4
 UNTIL_LISTENING = dt.timedelta(seconds=2)
 MAX_REDELIVERIES = 500
+
+
+class Extent(Enum):
+    """Which repositories a round looks at: those with jobs that may change, or every one."""
+
+    BUSY = "busy"
+    ALL = "all"
+
 
 LoadConfig = Callable[[Repository], Awaitable[RepoConfig]]
 
@@ -42,6 +52,7 @@ class Reconciler:
     config: LoadConfig
     wanted: Callable[[str], bool]
     _looked_back_to: dt.datetime | None = field(default=None, init=False)
+    _saw_everything: dt.datetime | None = field(default=None, init=False)
 
     async def once(self) -> int:
         """Ask for missed deliveries, or, when there are none, compare states; how many events were missing.
@@ -107,7 +118,13 @@ class Reconciler:
             log.warning("redelivery_refused", guid=delivery.guid, error=str(error))
 
     async def compare(self) -> int:
-        """Compare every repository that can be reached with its jobs; how many events were missing."""
+        """Compare the repositories with open jobs, and now and then all others too; how many events were missing.
+
+        A request that nobody heard of in a repository without jobs is found within `EVERYTHING_EVERY`; looking more
+        often would cost a large installation its quota.
+        """
+        now = self.connection.clock()
+        everything = self._saw_everything is None or now - self._saw_everything >= EVERYTHING_EVERY
         found = 0
         try:
             installations = [
@@ -122,12 +139,14 @@ class Reconciler:
             return 0
         for installation in installations:
             try:
-                found += await self._compare_installation(installation.id)
+                found += await self._compare_installation(installation.id, Extent.ALL if everything else Extent.BUSY)
             except GitHubError as error:
                 log.warning("reconcile_failed", installation=installation.id, error=str(error))
+        if everything:
+            self._saw_everything = now
         return found
 
-    async def _compare_installation(self, installation_id: int) -> int:
+    async def _compare_installation(self, installation_id: int, extent: Extent) -> int:
         reader = self.connection.installation_reader(installation_id)
         repositories = [
             repository
@@ -139,6 +158,8 @@ class Reconciler:
         found = 0
         for listed in repositories:
             assert listed.owner is not None, "filtered above"
+            if extent is Extent.BUSY and not await self.ledger.watched(listed.id):
+                continue
             repository = Repository(
                 id=listed.id,
                 owner=listed.owner.login,

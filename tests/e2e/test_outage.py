@@ -109,6 +109,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is under way is waited for here, so that nothing needs to be given time."""
     monkeypatch.setattr("bot.github.missed.GRACE", dt.timedelta())
     monkeypatch.setattr("bot.github.reconcile.FIRST_PATIENCE", dt.timedelta())
+    monkeypatch.setattr("bot.github.reconcile.EVERYTHING_EVERY", dt.timedelta())
 
 
 @asynccontextmanager

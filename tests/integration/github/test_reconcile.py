@@ -149,6 +149,20 @@ async def test_a_labelled_issue_without_a_job_is_heard_of_from_whoever_labelled_
     assert event.repository.model_copy(update={"private": False}) == outage.town.repository
 
 
+async def test_repositories_without_jobs_are_looked_at_once_an_hour(outage: Outage) -> None:
+    assert await outage.heard() == []
+    number = await outage.town.open_issue()
+    await outage.town.ask("POST", f"/issues/{number}/labels", labels=["skill-request"])
+    outage.later()
+    before = len(outage.town.sandbox.api.log)
+    assert await outage.heard() == []
+    asked = [each.path for each in list(outage.town.sandbox.api.log)[before:]]
+    assert not [path for path in asked if path.endswith("/issues")]
+    outage.later(3_600)
+    (event,) = await outage.heard()
+    assert isinstance(event, ev.Labelled)
+
+
 async def test_what_is_fresh_is_not_taken_for_lost(outage: Outage) -> None:
     number = await outage.issue_with_job()
     await outage.town.ask("POST", f"/issues/{number}/comments", REQUESTER, body="an answer")
@@ -246,7 +260,7 @@ async def test_a_request_taken_up_again_is_heard_of(outage: Outage, status: JobS
     outage.later()
     assert await outage.heard() == []
     await outage.town.ask("PATCH", f"/issues/{number}", state="open")
-    outage.later()
+    outage.later(3_600)
     (event,) = await outage.heard()
     assert isinstance(event, ev.IssueReopened)
 
