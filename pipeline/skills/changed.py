@@ -82,5 +82,5 @@ def _name_status(listed: str) -> Iterable[str]:
 
 def touched_skills(skills: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
     """The skills (folders) that hold a changed path. A deleted skill is no skill any more, and is left out."""
-    known = tuple(skills)
+    known = frozenset(skills)
     return tuple(sorted({skill for path in paths if (skill := enclosing_skill(path, known)) is not None}))

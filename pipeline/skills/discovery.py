@@ -38,7 +38,7 @@ def _has_frontmatter(tree: FileTree, path: str) -> bool:
 
 def enclosing_skill(path: str, skills: Iterable[str]) -> str | None:
     """The innermost skill folder that holds `path`, or None."""
-    known = set(skills)
+    known = skills if isinstance(skills, frozenset) else frozenset(skills)
     folder = posixpath.dirname(path)
     while True:
         if folder in known:

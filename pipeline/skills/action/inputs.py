@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.skills.rules.registry import Profile
 
 
 class InputError(Exception):
     """An input cannot be used; the message is for the author of the workflow."""
+
+
+_Choice = TypeVar("_Choice", bound=Enum)
 
 
 class FailOn(Enum):
@@ -41,14 +45,16 @@ class Comment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the workflow asked for. `paths` are relative to `workspace` in POSIX form; "" is all of it."""
+    """What the workflow asked for. `paths` are relative to `workspace` in POSIX form, "" being all of it; so is
+    `baseline`, "" being none. `profile` and `fail_on` are None where the repository's settings decide.
+    """
 
     workspace: Path
     paths: tuple[str, ...]
-    profile: Profile
-    fail_on: FailOn
+    profile: Profile | None
+    fail_on: FailOn | None
     scope: Scope
-    baseline: Path | None
+    baseline: str
     sarif_file: Path | None
     comment: Comment
 
@@ -62,8 +68,8 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
     return Inputs(
         workspace=root,
         paths=_paths(environ.get("INPUT_PATH", ""), root),
-        profile=Profile(_choice(environ, "profile", "default", [p.value for p in Profile])),
-        fail_on=FailOn(_choice(environ, "fail-on", "error", [f.value for f in FailOn])),
+        profile=_choice(environ, "profile", Profile),
+        fail_on=_choice(environ, "fail-on", FailOn),
         scope=Scope.CHANGED if _switch(environ, "changed-only") else Scope.ALL,
         baseline=_file_to_read(environ, "baseline", root),
         sarif_file=_file_to_write(environ, "sarif-file", root),
@@ -75,11 +81,17 @@ def _value(environ: Mapping[str, str], name: str) -> str:
     return environ.get(f"INPUT_{name.replace('-', '_').upper()}", "").strip()
 
 
-def _choice(environ: Mapping[str, str], name: str, default: str, allowed: list[str]) -> str:
-    value = _value(environ, name) or default
-    if value not in allowed:
-        raise InputError(f"The input {name} is {value!r}; it can be {', '.join(allowed[:-1])} or {allowed[-1]}.")
-    return value
+def _choice(environ: Mapping[str, str], name: str, choices: type[_Choice]) -> _Choice | None:
+    value = _value(environ, name)
+    if not value:
+        return None
+    try:
+        return choices(value)
+    except ValueError:
+        allowed = [str(choice.value) for choice in choices]
+        raise InputError(
+            f"The input {name} is {value!r}; it can be {', '.join(allowed[:-1])} or {allowed[-1]}."
+        ) from None
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
@@ -109,12 +121,12 @@ def _below(value: str, name: str, root: Path) -> str:
     return "" if relative == "." else relative
 
 
-def _file_to_read(environ: Mapping[str, str], name: str, root: Path) -> Path | None:
+def _file_to_read(environ: Mapping[str, str], name: str, root: Path) -> str:
     value = _value(environ, name)
     if not value:
-        return None
-    path = root / _below(value, name, root)
-    if not path.is_file():
+        return ""
+    path = _below(value, name, root)
+    if not (root / path).is_file():
         raise InputError(f"The input {name} names {value!r}, and there is no such file in the checkout.")
     return path
 

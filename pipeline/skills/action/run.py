@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import tomllib
 import traceback
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.skills.action import commands
-from pipeline.skills.action.annotations import render_annotations
-from pipeline.skills.action.changes import ChangesError, Everything, find_changes
+from pipeline.skills.action.changes import ChangesError, find_changes
 from pipeline.skills.action.comment import keep_comment, marker
 from pipeline.skills.action.event import EventError, PullRequest, read_event
 from pipeline.skills.action.inputs import Comment, FailOn, InputError, Inputs, Scope, read_inputs
@@ -27,23 +28,42 @@ from pipeline.skills.action.selection import (
     select_all,
     select_changed,
 )
-from pipeline.skills.action.summary import render_comment, render_problem, render_summary
-from pipeline.skills.files import DiskTree
+from pipeline.skills.action.summary import render_comment, render_job_summary, render_problem
+from pipeline.skills.configuration import Configuration, ConfigurationError, read_configuration
+from pipeline.skills.files import DiskTree, TooBigError
 from pipeline.skills.findings import Severity, ValidationReport
+from pipeline.skills.reports.github_report import render_github
 from pipeline.skills.reports.json_report import render_json
+from pipeline.skills.reports.sarif_report import render_sarif
 from pipeline.skills.reports.text_report import render_text
+from pipeline.skills.rules.registry import Profile
 from pipeline.skills.subject import Subject
-from pipeline.skills.validation import Options, summarize, validate_directories
+from pipeline.skills.suppression import read_baseline
+from pipeline.skills.validation import Options, summarize, validate_directories, without_baseline
 
 PASSED, FOUND, UNUSABLE = 0, 1, 2
 
 
+SETTINGS = ".github/skill-fleet.yml"
+LOCAL_ERRORS = (
+    InputError,
+    EventError,
+    ChangesError,
+    NothingToCheckError,
+    ConfigurationError,
+    commands.CommandFileError,
+    OSError,
+)
+"""What the workflow, the repository or the runner can be blamed for; their messages say what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was checked and what came of it."""
+    """What was checked, what came of it, and whether that is what the workflow wants to fail on."""
 
     report: ValidationReport
     selection: Selection
+    failed: bool
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -53,33 +73,69 @@ def run(environ: Mapping[str, str]) -> int:
         result = check(inputs, environ)
         files = write_reports(inputs, result.report, environ)
         publish(inputs, result, files, environ)
-    except (InputError, EventError, ChangesError, NothingToCheckError, commands.CommandFileError, OSError) as error:
+    except LOCAL_ERRORS as error:
         return _unusable(str(error), environ)
     except Exception:
         say(commands.grouped("Traceback", traceback.format_exc()))
         return _unusable("The validator failed on an error of its own; the traceback is in the log above.", environ)
-    return FOUND if failed(result.report, inputs.fail_on) else PASSED
+    return FOUND if result.failed else PASSED
 
 
 def check(inputs: Inputs, environ: Mapping[str, str]) -> Result:
-    """Validates what the inputs and the event ask for. Raises what makes that impossible."""
+    """Validates what the inputs, the repository's settings and the event ask for. Raises one of LOCAL_ERRORS."""
     tree = DiskTree(inputs.workspace)
-    options = Options(profile=inputs.profile)
+    settings = _settings(tree)
+    accepted = _baseline(tree, inputs.baseline)
+    options = Options(
+        profile=inputs.profile or settings.profile or Profile.DEFAULT,
+        severities=settings.severities,
+        is_repository=True,
+    )
     if inputs.scope is Scope.ALL:
         selection = select_all(tree, inputs.paths)
-        return Result(validate_directories(tree, selection.chosen, options=options), selection)
-    changes = find_changes(inputs.workspace, read_event(environ), environ)
-    selection = select_changed(tree, inputs.paths, changes)
-    if isinstance(changes, Everything):
-        return Result(validate_directories(tree, selection.chosen, options=options), selection)
-    chosen = frozenset(selection.chosen)
-    siblings = [summarize(Subject(tree, skill)) for skill in selection.found if skill not in chosen]
-    report = validate_directories(tree, selection.chosen, options=options, siblings=siblings)
-    kept = tuple(finding for finding in report.repository if concerns_change(finding, selection, changes))
-    return Result(replace(report, repository=kept), selection)
+        report = validate_directories(tree, selection.chosen, options=options, jobs=0)
+    else:
+        changes = find_changes(inputs.workspace, read_event(environ), environ)
+        selection = select_changed(tree, inputs.paths, changes)
+        chosen = frozenset(selection.chosen)
+        siblings = [summarize(Subject(tree, skill)) for skill in selection.found if skill not in chosen]
+        report = validate_directories(tree, selection.chosen, options=options, siblings=siblings, jobs=0)
+        kept = tuple(finding for finding in report.repository if concerns_change(finding, selection, changes))
+        report = replace(report, repository=kept)
+    if accepted is not None:
+        complete = inputs.paths == ("",) and selection.chosen == selection.found
+        report = without_baseline(report, accepted, inputs.baseline, complete=complete)
+    fail_on = inputs.fail_on or FailOn(settings.fail_on or "error")
+    return Result(report, selection, failed=fails(report, fail_on))
 
 
-def failed(report: ValidationReport, fail_on: FailOn) -> bool:
+def _settings(tree: DiskTree) -> Configuration:
+    """The section of the repository's settings file that is about validation; empty without the file."""
+    if tree.entry(SETTINGS) is None:
+        return Configuration()
+    try:
+        return read_configuration(_text(tree, SETTINGS))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{SETTINGS}: {error}") from error
+
+
+def _baseline(tree: DiskTree, path: str) -> Counter[tuple[str, str, str]] | None:
+    if not path:
+        return None
+    try:
+        return read_baseline(_text(tree, path))
+    except ValueError as error:
+        raise InputError(f"The input baseline names {path}, which cannot be used: {error}.") from error
+
+
+def _text(tree: DiskTree, path: str) -> str:
+    try:
+        return tree.read(path).decode("utf-8")
+    except (TooBigError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is too large or not UTF-8.") from error
+
+
+def fails(report: ValidationReport, fail_on: FailOn) -> bool:
     """Whether the findings are what the workflow wants to fail on."""
     return fail_on is not FailOn.NEVER and report.worst().rank >= Severity(fail_on.value).rank
 
@@ -98,7 +154,15 @@ def write_reports(inputs: Inputs, report: ValidationReport, environ: Mapping[str
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.json"
     _replace(path, render_json(report))
-    return Files(report=path, sarif=None)
+    if inputs.sarif_file is not None:
+        _replace(inputs.sarif_file, render_sarif(report, tool_version=_version()))
+    return Files(report=path, sarif=inputs.sarif_file)
+
+
+def _version() -> str:
+    """The version of this copy of the Action."""
+    with open(Path(__file__).resolve().parents[3] / "pyproject.toml", "rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
 
 
 def _replace(path: Path, text: str) -> None:
@@ -125,9 +189,9 @@ def publish(inputs: Inputs, result: Result, files: Files, environ: Mapping[str, 
             "sarif-file": str(files.sarif) if files.sarif is not None else "",
         },
     )
-    commands.add_summary(environ, render_summary(report, result.selection))
+    commands.add_summary(environ, render_job_summary(report, result.selection))
     say(commands.grouped("Findings", render_text(report)))
-    say(render_annotations(report))
+    say(render_github(report))
     if inputs.comment is Comment.STICKY:
         say(_comment(inputs, result, environ))
 

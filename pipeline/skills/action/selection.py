@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.skills.action.changes import Changed, Changes, Everything
-from pipeline.skills.discovery import enclosing_skill, find_skills
+from pipeline.skills.changed import touched_skills
+from pipeline.skills.discovery import find_skills
 from pipeline.skills.document import SKILL_FILE
 from pipeline.skills.files import FileTree
 from pipeline.skills.findings import Finding
@@ -43,8 +44,7 @@ def select_changed(tree: FileTree, paths: Sequence[str], changes: Changes) -> Se
     if isinstance(changes, Everything):
         return select_all(tree, paths, f"{changes.reason[0].upper()}{changes.reason[1:]}.")
     found = _below(tree, paths)
-    touched = {enclosing_skill(path, found) for path in changes.paths}
-    chosen = tuple(skill for skill in found if skill in touched)
+    chosen = touched_skills(found, changes.paths)
     removed = tuple(sorted(_removed(tree, paths, changes)))
     note = f"Compared with {changes.base[:12]}: {len(chosen)} of {len(found)} skills changed." if changes.base else ""
     return Selection(found=found, chosen=chosen, removed=removed, note=note)

@@ -68,8 +68,8 @@ def escape(text: str) -> str:
         "&": "&amp;",
         "<": "&lt;",
         ">": "&gt;",
-        "@": "&#64;",
-        "#": "&#35;",
+        "@": "&#64;&#8203;",  # the zero-width space keeps GitHub from mentioning, which it does on the rendered text
+        "#": "&#35;&#8203;",
         "|": "&#124;",
         "`": "&#96;",
         ":": "&#58;",

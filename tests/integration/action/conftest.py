@@ -17,7 +17,7 @@ def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a runner downloads for `uses:`, without what the Action has no business with."""
     folder = tmp_path_factory.mktemp("_actions") / "skill-fleet"
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("action.yml", "requirements-validate.lock"):
+    for name in ("action.yml", "requirements-validate.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

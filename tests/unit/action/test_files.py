@@ -110,7 +110,7 @@ def test_inputs_have_defaults_and_several_paths(tmp_path):
     (tmp_path / "work/b/SKILL.md").touch()
     inputs = read_inputs(environ(tmp_path / "work", INPUT_PATH="a\n ./b/SKILL.md \n\na/\n", INPUT_COMMENT="TRUE"))
     assert inputs.paths == ("a", "b")
-    assert (inputs.scope, inputs.comment, inputs.fail_on.value) == (Scope.ALL, Comment.STICKY, "error")
+    assert (inputs.scope, inputs.comment, inputs.fail_on) == (Scope.ALL, Comment.STICKY, None)
 
 
 @pytest.mark.parametrize("value", ["..", "a/../..", "/etc", "out", "a\0b"])
