@@ -8,13 +8,10 @@ import asyncio
 import sqlite3
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -103,34 +100,42 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEnt
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _alembic(connection: Connection | None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
+@cache
 def latest_revision() -> str:
-    return ScriptDirectory.from_config(_alembic(None)).get_current_head() or ""
+    """The revision this program needs: that of the last migration in the package, named by its file."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def migrate_now(sync_url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`; one process at a time on PostgreSQL, a no-op when it is there already."""
+def _migrate_now(sync_url: str) -> None:
+    # Most starts find nothing to do; then nobody waits for Alembic to be imported.
+    from alembic import command
+    from alembic.config import Config
+
     engine = create_engine(sync_url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
         with engine.connect() as connection:
-            command.upgrade(_alembic(connection), revision)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
     finally:
         engine.dispose()
 
 
-async def migrate(database: Database, revision: str = "head") -> None:
-    await asyncio.to_thread(migrate_now, database.sync_url, revision)
+async def migrate(database: Database) -> None:
+    """Bring the schema to the latest revision; one process at a time on PostgreSQL, a no-op when it is there already.
+
+    A schema that is ahead is left alone: migrations are forward-safe, so a process of the last version may go on.
+    """
+    if await current_revision(database) < latest_revision():
+        await asyncio.to_thread(_migrate_now, database.sync_url)
 
 
 async def current_revision(database: Database) -> str:
     """The schema's revision; empty before the first migration."""
     async with database.engine.connect() as connection:
-        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision()) or ""
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
+            return ""
+        return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none() or ""
