@@ -202,6 +202,8 @@ async def _push_once(effect: Publish, context: Context) -> str | Refused:
         return Refused(code="conflict", reason="The repository has no commit yet; push a first one and try again.")
     tree = await reader.tree_of(parent)
     changes = await _changes(effect, tip, tree, reader, context)
+    if changes and tip is not None and await _was_overtaken(effect, changes, tip, tree, reader):
+        return Refused(code="human_edits", reason="Somebody changed the skill on the branch meanwhile.")
     changes += await _companion_changes(effect, tree, reader, context)
     if not changes:
         if tip is not None:
@@ -216,6 +218,19 @@ async def _push_once(effect: Publish, context: Context) -> str | Refused:
         moved: dict[str, JsonValue] = {"sha": commit, "force": False}
         await context.publish.patch("/repos/{owner}/{repo}/git/refs/{ref}", there, moved, Nothing)
     return commit
+
+
+async def _was_overtaken(effect: Publish, changes: Sequence[Change], tip: str, tree: str, reader: GitReader) -> bool:
+    """Would we write over what somebody pushed since the commit that the draft goes on from?"""
+    if not effect.known_head or tip == effect.known_head:
+        return False
+    try:
+        known = await reader.directory(await reader.tree_of(effect.known_head), effect.draft.path)
+    except (GoneError, InvalidError, ConflictError):  # taken off the branch by force
+        return True
+    now = await reader.directory(tree, effect.draft.path)
+    theirs = {entry.path for entry in {*known} ^ {*now}}
+    return any(change.path.removeprefix(f"{effect.draft.path}/") in theirs for change in changes)
 
 
 async def _commit(effect: Publish, parent: str, tree: str, changes: list[Change], context: Context) -> str:
@@ -239,8 +254,18 @@ async def _changes(effect: Publish, tip: str | None, tree: str, reader: GitReade
     surplus = present.keys() - effect.draft.files.keys()
     if tip is not None and surplus:
         ours = await _ours_before(effect, tip, reader, context)
-        changes += [Change(f"{directory}/{path}", None) for path in sorted(surplus & ours)]
+        for path in sorted(surplus & ours):
+            if await _is_text(present[path], reader):  # we write text alone: anything else is a person's
+                changes.append(Change(f"{directory}/{path}", None))
     return changes
+
+
+async def _is_text(entry: TreeEntry, reader: GitReader) -> bool:
+    try:
+        (await reader.blob(entry)).decode()
+    except ValueError:
+        return False
+    return True
 
 
 async def _ours_before(effect: Publish, tip: str, reader: GitReader, context: Context) -> set[str]:

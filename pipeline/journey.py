@@ -5,7 +5,7 @@ person's decision to the open checkpoint. Both return a new journey; nothing her
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -25,6 +25,7 @@ from pipeline.models import (
     Feedback,
     Generation,
     Phase,
+    PlannedSkill,
     SkillDraft,
     SkillRequest,
     Understanding,
@@ -33,6 +34,7 @@ from pipeline.models import (
     Value,
 )
 from pipeline.naming import name_problems, slug
+from pipeline.skills.metadata import read_metadata
 
 JourneyStatus = Literal["running", "pending_user_input", "pending_hitl", "completed", "cancelled", "failed"]
 
@@ -85,6 +87,9 @@ class Journey(Value):
     existing: SkillDraft | None = Field(None, description="the skill to change, as it is now; None for a new one")
 
     pending_feedback: list[Feedback] = Field(default_factory=list, description="asked for, not yet incorporated")
+    edited_by_people: list[str] = Field(
+        default_factory=list, description="files that people changed by hand; they are never made anew"
+    )
     generation: Generation | None = None
     previews_shown: int = 0
     approved_digest: str = Field("", description="full digest a person approved; publishing checks it")
@@ -191,6 +196,45 @@ def regenerate(journey: Journey) -> Journey:
         "approved_by": "",
     }
     return _go_on(journey.model_copy(update=update), phase="generation" if journey.understanding else "understanding")
+
+
+def going_on_from(journey: Journey, files: Mapping[str, str], feedback: Sequence[Feedback]) -> Journey:
+    """The journey going on from files that people changed by hand, with what was asked for and is not in them yet.
+
+    Nothing of theirs is undone: their frontmatter is the plan's from now on, and their test cases stay.
+    Raises AnswerError when there is no SKILL.md among the files.
+    """
+    if journey.generation is None:
+        return journey
+    if "SKILL.md" not in files:
+        raise AnswerError("There is no SKILL.md any more where I put it.")
+    ours = journey.validation.draft.files if journey.validation else {}
+    tests = {path for path in files if path.startswith("evals/")}
+    by_people = sorted(path for path in files if ours.get(path) != files[path])
+    kept = {path: text for path, text in files.items() if path not in tests or path in by_people}
+    draft = journey.generation.draft.model_copy(update={"files": kept})
+    return journey.model_copy(
+        update={
+            "generation": journey.generation.model_copy(update={"draft": draft}),
+            "understanding": _with_frontmatter(journey.understanding, files["SKILL.md"]),
+            "edited_by_people": sorted({*journey.edited_by_people, *by_people}),
+            "pending_feedback": list(feedback),
+            "phase": "generation",
+            "checkpoint": None,
+        }
+    )
+
+
+def _with_frontmatter(understanding: Understanding | None, document: str) -> Understanding | None:
+    """What a person wrote into the frontmatter counts; what cannot be read is left to the rules."""
+    if understanding is None:
+        return None
+    try:
+        skill = PlannedSkill.model_validate(read_metadata(document).model_dump())
+    except ValueError:
+        return understanding
+    plan = understanding.plan.model_copy(update={"skill_metadata": skill})
+    return understanding.model_copy(update={"plan": plan})
 
 
 def retry(journey: Journey) -> Journey:

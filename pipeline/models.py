@@ -236,6 +236,10 @@ class SkillDraft(Value):
         return self.files["SKILL.md"]
 
 
+FROM_VALIDATION = "validation"
+"""Source of feedback that the rules gave, not a person."""
+
+
 class Feedback(Value):
     """A person's words on a draft. `path` and `line` are set when they pointed at a place."""
 

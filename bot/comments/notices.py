@@ -8,7 +8,7 @@ from bot.commands.grammar import Malformed
 from bot.commands.table import COMMANDS, Verb
 from bot.comments.markdown import inline_code, safe_inline
 from bot.comments.status import needed
-from bot.comments.words import command, counted, day, listed, mention, person, usage_of
+from bot.comments.words import command, counted, day, mention, person, usage_of
 from bot.jobs.job import Job, JobStatus
 from bot.repo_config import RepoConfig
 from pipeline.journey import Failure
@@ -197,15 +197,6 @@ def failed(failure: Failure) -> str:
 
 
 # --- the pull request ------------------------------------------------------------------------------------------------
-
-
-def human_edits(files: list[str] | None = None) -> str:
-    touched = f" in {listed([inline_code(path) for path in files[:10]])}" if files else ""
-    return (
-        f"Somebody pushed commits{touched} to the branch that touch what I was about to write, and I never overwrite "
-        "people's work. Please merge or undo them, "
-        f"then say {command(Verb.RETRY)}; or finish the pull request by hand."
-    )
 
 
 def closed_by_person() -> str:

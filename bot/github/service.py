@@ -26,6 +26,7 @@ from bot.github.tokens import Purpose
 from bot.jobs.effects import Check, Effect, EffectResult, Publish
 from bot.jobs.identity import BotIdentity
 from bot.jobs.job import Repository, Role
+from bot.jobs.ports import BranchNow
 from bot.repo_config import InvalidConfigError, RepoConfig
 from pipeline.models import ReportedFinding, SkillDraft
 from pipeline.skills.taxonomy import Taxonomy
@@ -143,6 +144,13 @@ class GitHubService:
         today = await api.getitem("/repos/{owner}/{repo}", _names(repository), RepositoryRef)
         renamed = today.default_branch != repository.default_branch
         return await reader.branch_tip(today.default_branch) if renamed else None
+
+    async def branch_now(self, repository: Repository, branch: str, path: str, known: str) -> BranchNow:
+        """The branch, with the text files of the skill at `path` unless its tip is still `known`."""
+        tip = await self._reader(repository).branch_tip(branch)
+        if tip is None or tip == known:
+            return BranchNow(tip=tip or "")
+        return BranchNow(tip=tip, files=(await self.read_skill(repository, tip, path)).files)
 
     async def read_skill(self, repository: Repository, commit_sha: str, path: str) -> SkillDraft:
         """The text files of the skill at `path` as they are at a commit, e.g. after a person pushed to our branch."""

@@ -13,11 +13,12 @@ from datetime import datetime
 
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
+from bot.jobs import review
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
 from bot.jobs.job import Actor, Job, JobStatus, Repository, Role, skill_path
 from bot.jobs.machine import decide, queue_after, settle
-from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
+from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, Steps
 from bot.repo_config import RepoConfig
 from pipeline.journey import Journey
 from pipeline.models import Value
@@ -211,6 +212,10 @@ class _Worker:
             return Read(taxonomy=await self.ports.github.taxonomy(job.repository, config), config=config)
 
         repository = await self.steps.run(f"read:{number}", Read, read)
+        facts = Facts(role=Role.NONE, config=repository.config, now=turn.now, bot_login=self.ports.identity.login)
+        job = await self._with_people_s_commits(job, number)
+        if job.journey.status == "failed":
+            return await self._apply(decide(job, ev.PhaseEnded(journey=job.journey), facts), facts, str(number))
         seen = max((row.id for row in turn.loaded.rows), default=0)
 
         async def run() -> Ran:
@@ -222,5 +227,15 @@ class _Worker:
         journey = (await self.steps.run(f"phases:{number}", Ran, run)).journey
         if journey is None:
             return None
-        facts = Facts(role=Role.NONE, config=repository.config, now=turn.now, bot_login=self.ports.identity.login)
         return await self._apply(decide(job, ev.PhaseEnded(journey=journey), facts), facts, str(number))
+
+    async def _with_people_s_commits(self, job: Job, number: int) -> Job:
+        """The job going on from its branch as it is, if there is one: people's commits are built upon."""
+        pull = job.pull
+        if pull is None:
+            return job
+
+        async def look() -> BranchNow:
+            return await self.ports.github.branch_now(job.repository, pull.branch, pull.path, pull.seen)
+
+        return review.build_upon(job, await self.steps.run(f"branch:{number}", BranchNow, look))

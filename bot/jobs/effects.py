@@ -78,7 +78,7 @@ class Publish(Value):
     commit_message: str
     title: str
     body: str
-    known_head: str = Field("", description="head we published last; anything else means a person pushed")
+    known_head: str = Field("", description="head that the draft goes on from; another one means somebody pushed")
     reopen: bool = Field(False, description="a person asked to take up a pull request that somebody had closed")
 
 

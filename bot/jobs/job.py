@@ -77,7 +77,12 @@ class Pull(Value):
     head_sha: str
     path: str
     digest: str = Field(description="digest of the published draft")
+    seen_sha: str = Field("", description="commit whose files the draft goes on from; ours, or a person's after it")
     url: str = ""
+
+    @property
+    def seen(self) -> str:
+        return self.seen_sha or self.head_sha
 
 
 class ShownPreview(Value):
@@ -105,6 +110,9 @@ class Job(Value):
 
     moves: int = Field(0, description="status changes so far, so that effect keys of repeated states stay unique")
     deferred: list[Feedback] = Field(default_factory=list, description="review feedback that came while working")
+    unpublished: list[Feedback] = Field(
+        default_factory=list, description="what was asked for since the last commit: asked again of changed files"
+    )
     heard: tuple[int, ...] = Field((), description="comments that were used as answers, newest last")
     checkpoint_comment_id: int = Field(
         0, description="remote id of the comment that asks; only later words can answer it"

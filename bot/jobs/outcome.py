@@ -6,7 +6,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
 from bot.jobs.job import Job, JobStatus, Pull
-from bot.jobs.review import take_feedback
+from bot.jobs.review import overtaken, take_feedback
 from pipeline.checkpoints import (
     Checkpoint,
     ClarifyCheckpoint,
@@ -87,7 +87,7 @@ def _publish(turn: Turn) -> None:
             commit_message=pull.commit_message(job, round_summary=summary),
             title=pull.title(job),
             body=pull.body(job, turn.facts.config),
-            known_head=job.pull.head_sha if job.pull else "",
+            known_head=job.pull.seen if job.pull else "",
             reopen=job.reopening,
         )
     )
@@ -99,9 +99,12 @@ def _changes(job: Job) -> list[Change]:
 
 def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
     job = turn.job
+    if isinstance(result, fx.Refused) and result.code == "human_edits" and job.pull is not None:
+        overtaken(turn)
+        return
     if isinstance(result, fx.Refused):
-        reasons = {"human_edits": notices.human_edits, "closed_by_person": notices.closed_by_person}
-        text = reasons[result.code]() if result.code in reasons else notices.not_published(result.reason)
+        closed = result.code == "closed_by_person"
+        text = notices.closed_by_person() if closed else notices.not_published(result.reason)
         turn.move(JobStatus.FAILED, ended_reason=result.reason)
         turn.say(f"not_published:{effect.key}", text, why=Occasion.OUTCOME)
         return
@@ -121,6 +124,7 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
         ),
         journey=job.journey.model_copy(update={"in_review": True, "pending_feedback": []}),
         reopening=False,
+        unpublished=[],
     )
     turn.do(
         fx.Check(

@@ -50,6 +50,13 @@ class JobStore(Protocol):
         ...
 
 
+class BranchNow(Value):
+    """A branch at one moment: its tip ("" when there is none), and the text files of the skill if the tip is news."""
+
+    tip: str
+    files: dict[str, str] | None = None
+
+
 class GitHub(Protocol):
     """Reads and writes on one GitHub, already authenticated per repository."""
 
@@ -62,6 +69,10 @@ class GitHub(Protocol):
         ...
 
     async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy: ...
+
+    async def branch_now(self, repository: Repository, branch: str, path: str, known: str) -> BranchNow:
+        """The branch, with the text files of the skill at `path` unless its tip is still `known`."""
+        ...
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...
 

@@ -10,8 +10,10 @@ from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
-from bot.jobs.job import ENDED, Actor, JobStatus
-from pipeline.models import Feedback
+from bot.jobs.job import ENDED, Actor, Job, JobStatus
+from bot.jobs.ports import BranchNow
+from pipeline.journey import AnswerError, Failure, going_on_from
+from pipeline.models import FROM_VALIDATION, Feedback
 
 
 def reviewed(turn: Turn, event: ev.Reviewed) -> None:
@@ -68,6 +70,36 @@ def take_feedback(turn: Turn, feedback: Feedback) -> None:
         }
     )
     turn.move(JobStatus.RUNNING, journey=journey)
+
+
+def build_upon(job: Job, branch: BranchNow) -> Job:
+    """The job about to run a phase, going on from what people pushed since; a failed journey when the skill is gone."""
+    assert job.pull is not None, "only a published skill has a branch"
+    journey = job.journey
+    asked = [item for item in journey.pending_feedback if item.source != FROM_VALIDATION]
+    unpublished = [*job.unpublished, *(item for item in asked if item not in job.unpublished)]
+    if branch.files is None:
+        return job.with_(unpublished=unpublished)
+    seen = job.pull.model_copy(update={"seen_sha": branch.tip})
+    if journey.generation is None:  # a new draft was asked for: it takes the place of everything
+        return job.with_(unpublished=unpublished, pull=seen)
+    try:
+        journey = going_on_from(journey, branch.files, unpublished)
+    except AnswerError as error:
+        message = f"{error} The folder was {job.pull.path}; put it back, or finish the pull request by hand."
+        failure = Failure(code="skill_moved", message=message, retryable=True)
+        journey = journey.model_copy(update={"status": "failed", "failure": failure, "checkpoint": None})
+        return job.with_(unpublished=unpublished, journey=journey)
+    return job.with_(unpublished=unpublished, journey=journey, pull=seen)
+
+
+def overtaken(turn: Turn) -> None:
+    """Somebody pushed to the skill while the phase ran: work it out again, on top of what they wrote."""
+    journey = turn.job.journey
+    update: dict[str, object] = {"phase": "generation", "status": "running", "checkpoint": None}
+    if not journey.in_review:
+        update |= {"approved_digest": "", "approved_by": ""}
+    turn.move(JobStatus.RUNNING, journey=journey.model_copy(update=update))
 
 
 def merged(turn: Turn, event: ev.PullMerged) -> None:

@@ -4,7 +4,7 @@ from pipeline import sections
 from pipeline.checking import body_of, errors
 from pipeline.checkpoints import EventType, PreviewCheckpoint
 from pipeline.journey import Journey
-from pipeline.models import Change, Feedback, Generation, SkillDraft, Understanding
+from pipeline.models import FROM_VALIDATION, Change, Feedback, Generation, SkillDraft, Understanding
 from pipeline.modules.generation import (
     Assessed,
     GenerateSkillContentModule,
@@ -16,7 +16,6 @@ from pipeline.quality import without_code
 from pipeline.session import Session
 from pipeline.workflows.phase import PhaseWorkflow, stop_at
 
-FROM_VALIDATION = "validation"
 WORDS_PER_MINUTE = 200
 
 

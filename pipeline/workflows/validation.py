@@ -57,7 +57,9 @@ class ValidationWorkflow(PhaseWorkflow):
             self._review(draft, understanding.plan, findings, session, wanted=reviewing),
             self._judgement(draft, understanding.plan, session, wanted=reviewing),
         )
-        tested = draft.model_copy(update={"files": {**draft.files, **eval_files(draft.name, cases)}})
+        made = eval_files(draft.name, cases)
+        new = {path: text for path, text in made.items() if path not in journey.edited_by_people}
+        tested = draft.model_copy(update={"files": {**draft.files, **new}})
         findings, verdict = check(tested, taxonomy)
         queries = [case.query for case in cases.triggers if case.should_trigger]
         quality = assess(tested, understanding.plan, understanding.requirements, findings, taxonomy, queries)

@@ -536,3 +536,31 @@ async def test_a_skill_of_very_many_or_large_files_costs_a_bounded_number_of_req
     assert len(read) <= 5
     (run,) = await _runs(here, main)
     assert run["conclusion"] == "failure", "what matters most is read first"
+
+
+async def test_what_a_person_wrote_meanwhile_is_never_written_over(here: Town) -> None:
+    issue = await here.open_issue()
+    first = await _published(here, publication(issue, draft()), issue)
+    branch = f"skill/issue-{issue}"
+    theirs = await commit_as_person(here, branch, {"skills/release-notes/SKILL.md": SKILL + "\nMine.\n"}, "By hand")
+    late = publication(issue, draft(SKILL + "\nLate.\n"), "publish:2", known_head=first.head_sha)
+    result = await here.perform(late, issue)
+    assert isinstance(result, Refused)
+    assert result.code == "human_edits"
+    assert (await here.ask("GET", f"/git/ref/heads/{branch}"))["object"]["sha"] == theirs
+
+
+async def test_a_picture_that_a_person_added_is_not_ours_to_delete(here: Town) -> None:
+    issue = await here.open_issue()
+    await _published(here, publication(issue, draft()), issue)
+    blob = await here.ask("POST", "/git/blobs", content="iVBORw0KGgr/", encoding="base64")
+    branch = f"skill/issue-{issue}"
+    tip = (await here.ask("GET", f"/git/ref/heads/{branch}"))["object"]["sha"]
+    base = (await here.ask("GET", f"/git/commits/{tip}"))["tree"]["sha"]
+    entry = {"path": "skills/release-notes/assets/x.png", "mode": "100644", "type": "blob", "sha": blob["sha"]}
+    tree = await here.ask("POST", "/git/trees", base_tree=base, tree=[entry])
+    commit = await here.ask("POST", "/git/commits", message="Picture", tree=tree["sha"], parents=[tip])
+    await here.ask("PATCH", f"/git/refs/heads/{branch}", sha=commit["sha"])
+    later = publication(issue, draft(SKILL + "\nB.\n"), "publish:2", known_head=commit["sha"])
+    second = await _published(here, later, issue)
+    assert "skills/release-notes/assets/x.png" in await _files(here, second.head_sha)

@@ -369,8 +369,6 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.rejected": notices.rejected("grace"),
         "notices.failed retryable": notices.failed(failure),
         "notices.failed final": notices.failed(failure.model_copy(update={"retryable": False})),
-        "notices.human_edits": notices.human_edits(),
-        "notices.human_edits files": notices.human_edits([say("skills/pdf-forms/SKILL.md")]),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }
