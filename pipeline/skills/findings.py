@@ -37,7 +37,10 @@ class Provenance(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a skill's findings amount to: loads and conforms, breaks a rule, or would not be loaded at all."""
+    """What the specification says of a skill: it conforms, violates it, or would not be loaded at all.
+
+    Errors of any other origin (security, a client, the repository) leave the verdict alone and fail a build.
+    """
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -97,6 +100,11 @@ class SkillReport:
         """How many findings have exactly this severity."""
         return sum(1 for finding in self.findings if finding.severity is severity)
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether there is an error of any origin: what fails a build even where the verdict is `pass`."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -139,12 +147,11 @@ class ValidationReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of any skill; an error about the repository is a failure."""
+        """The worst verdict of any skill."""
         verdicts = {skill.verdict for skill in self.skills}
         if Verdict.UNLOADABLE in verdicts:
             return Verdict.UNLOADABLE
-        repository_fails = any(f.severity is Severity.ERROR for f in self.repository)
-        return Verdict.FAIL if Verdict.FAIL in verdicts or repository_fails else Verdict.PASS
+        return Verdict.FAIL if Verdict.FAIL in verdicts else Verdict.PASS
 
     def worst(self) -> Severity:
         """The highest severity found; `OFF` when there is nothing to say."""

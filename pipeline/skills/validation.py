@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.skills.discovery import find_skills
 from pipeline.skills.files import DiskTree, FileTree, MemoryTree, Symlink, clean_path, join
-from pipeline.skills.findings import Finding, Severity, SkillReport, Span, ValidationReport, Verdict
+from pipeline.skills.findings import Finding, Provenance, Severity, SkillReport, Span, ValidationReport, Verdict
 from pipeline.skills.frontmatter import YamlType
 from pipeline.skills.repository import Repository, SkillSummary
 from pipeline.skills.rules.registry import Problem, Profile, RepositoryProblem, Rule, all_rules
@@ -282,12 +282,15 @@ def _judged(report: SkillReport, findings: Sequence[Finding]) -> SkillReport:
     ordered = tuple(
         sorted(findings, key=lambda f: (f.file.rpartition("/")[2] != "SKILL.md", f.file, f.line, f.column, f.rule))
     )
-    rules = all_rules()
-    errors = [finding for finding in ordered if finding.severity is Severity.ERROR]
-    verdict = Verdict.FAIL if errors else Verdict.PASS
-    if any(rules[finding.rule].breaks_loading for finding in errors):
-        verdict = Verdict.UNLOADABLE
-    return SkillReport(report.path, report.name, verdict, ordered)
+    return SkillReport(report.path, report.name, _verdict(ordered), ordered)
+
+
+def _verdict(findings: Sequence[Finding]) -> Verdict:
+    """What the errors say of the specification; those of another origin say nothing of it."""
+    broken = [all_rules()[finding.rule] for finding in findings if finding.severity is Severity.ERROR]
+    if any(rule.breaks_loading for rule in broken):
+        return Verdict.UNLOADABLE
+    return Verdict.FAIL if any(rule.provenance is Provenance.SPEC for rule in broken) else Verdict.PASS
 
 
 def _with_repository_findings(

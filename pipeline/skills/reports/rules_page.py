@@ -21,9 +21,18 @@ _INTRODUCTION = """# Rules
 
 Generated from the registry by `python -m pipeline.skills.reports.rules_page docs/rules.md`; do not edit.
 
-A skill is **unloadable** when an error of a rule marked ⛔ is found: clients would skip it. It **fails** when any other
-error is found, and **passes** otherwise: warnings and notes are advice, and never fail a build unless asked to
-(`--fail-on warning`, or `--profile strict`, which makes every warning an error).
+## Verdict and exit status
+
+The **verdict** speaks about the specification alone. A skill is **unloadable** when an error of a rule marked ⛔ is
+found: clients would skip it. It **fails** when another error of origin `spec` is found: it violates the specification.
+It **passes** otherwise, whatever else was found.
+
+The **exit status** speaks about the build: `--fail-on error` (the default) fails it for an error of any origin, so a
+credential or a broken manifest stops a pull request although the skill conforms; reports then say *pass, with errors*.
+Warnings and notes are advice, and never fail a build unless asked to (`--fail-on warning`, or a profile that makes
+errors of them: `strict` does so with every warning, and reads the specification's *should* as *must*).
+
+## Origins and exceptions
 
 *Origin* says on whose authority a rule speaks: the specification (`spec`), a client (`client:…`), good practice,
 security, or the repository as a whole. Where a profile weighs a rule differently, it says so.

@@ -11,20 +11,25 @@ _VERDICTS = {Verdict.PASS: "✅ pass", Verdict.FAIL: "❌ fail", Verdict.UNLOADA
 
 
 def grade(skill: SkillReport) -> str:
-    """A: nothing but notes; B: one or two warnings; C: more; D: breaks a rule; F: would not be loaded."""
+    """A: nothing but notes; B: one or two warnings; C: more; D: an error of any origin; F: would not be loaded."""
     if skill.verdict is Verdict.UNLOADABLE:
         return "F"
-    if skill.verdict is Verdict.FAIL:
+    if skill.has_errors:
         return "D"
     warnings = skill.count(Severity.WARNING)
     return "A" if warnings == 0 else "B" if warnings <= 2 else "C"
+
+
+def _verdict(verdict: Verdict, *, has_errors: bool) -> str:
+    """The verdict in words; a pass with errors outside the specification is not shown as clean."""
+    return "❌ pass, with errors" if verdict is Verdict.PASS and has_errors else _VERDICTS[verdict]
 
 
 def render_summary(report: ValidationReport) -> str:
     """The report as Markdown for `$GITHUB_STEP_SUMMARY` or a comment."""
     summary = report.summary
     lines = [
-        f"## Agent Skills: {_VERDICTS[report.verdict]}",
+        f"## Agent Skills: {_verdict(report.verdict, has_errors=summary.errors > 0)}",
         "",
         (
             f"{summary.skills:,} skills · {summary.errors:,} errors · {summary.warnings:,} warnings"
@@ -52,7 +57,9 @@ def render_summary(report: ValidationReport) -> str:
 
 def _row(skill: SkillReport) -> str:
     counts = " | ".join(str(skill.count(s)) for s in (Severity.ERROR, Severity.WARNING, Severity.INFO))
-    return f"| {escape(skill.path)} | {grade(skill)} | {_VERDICTS[skill.verdict]} | {counts} |"
+    return (
+        f"| {escape(skill.path)} | {grade(skill)} | {_verdict(skill.verdict, has_errors=skill.has_errors)} | {counts} |"
+    )
 
 
 def _finding(finding: Finding) -> str:

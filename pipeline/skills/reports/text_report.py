@@ -48,7 +48,9 @@ def printable(text: str) -> str:
 
 
 def _skill(skill: SkillReport, paint: Paint, source_line: SourceLine | None) -> str:
-    heading = f"{paint('1', printable(skill.path))}  {paint(_COLOURS[skill.verdict], skill.verdict.value)}"
+    unclean = skill.verdict is Verdict.PASS and skill.has_errors
+    verdict = paint("31", "pass, with errors") if unclean else paint(_COLOURS[skill.verdict], skill.verdict.value)
+    heading = f"{paint('1', printable(skill.path))}  {verdict}"
     prefix = "" if skill.path == "." else f"{skill.path}/"
     return "\n".join(
         [heading, *(line for finding in skill.findings for line in _finding(finding, prefix, paint, source_line))]

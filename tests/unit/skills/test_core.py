@@ -9,17 +9,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.skills.command import exit_status
 from pipeline.skills.document import SkillMetadata, read_document, render_skill
-from pipeline.skills.findings import Severity, Verdict
+from pipeline.skills.findings import Provenance, Severity, Verdict
 from pipeline.skills.index import register
 from pipeline.skills.metadata import read_metadata
 from pipeline.skills.reports.json_report import render_json
+from pipeline.skills.reports.summary_report import render_summary
 from pipeline.skills.reports.text_report import render_text
-from pipeline.skills.rules.registry import all_rules
+from pipeline.skills.rules.registry import Profile, all_rules
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.similarity import TextIndex
 from pipeline.skills.taxonomy import DependencyCycleError, Taxonomy, TaxonomyEntry, UnknownSkillError
-from pipeline.skills.validation import validate_skill, validate_tree
+from pipeline.skills.validation import Options, validate_skill, validate_tree
 
 one_line = st.text(min_size=1, max_size=200).filter(lambda text: text.strip() != "" and " ".join(text.split()) != "")
 
@@ -93,6 +95,47 @@ def test_a_skill_without_files_is_unloadable():
     report = validate_skill("pdf-forms", {})
     assert report.verdict is Verdict.UNLOADABLE
     assert [finding.rule for finding in report.findings] == ["SPEC001"]
+
+
+SECRET = VALID + "\nUse `ghp_" + "b7Qz9Lk2Xw4Rt8Vn3Mp6Ys1Hd5Jf0GcTaEuo" + "`.\n"
+BROKEN_MANIFEST = {".claude-plugin/marketplace.json": "{"}
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict", "errors"),
+    [
+        ({"pdf-forms/SKILL.md": VALID}, Verdict.PASS, set()),
+        ({"pdf-forms/SKILL.md": SECRET}, Verdict.PASS, {"SEC007"}),
+        ({"pdf-forms/SKILL.md": VALID, **BROKEN_MANIFEST}, Verdict.PASS, {"TAX005"}),
+        ({"pdf/SKILL.md": VALID}, Verdict.FAIL, {"SPEC011"}),
+        ({"pdf/SKILL.md": SECRET}, Verdict.FAIL, {"SPEC011", "SEC007"}),
+        ({"pdf-forms/SKILL.md": "\n" + VALID}, Verdict.UNLOADABLE, {"SPEC002"}),
+        ({"a/SKILL.md": "", "pdf/SKILL.md": VALID}, Verdict.UNLOADABLE, {"SPEC002", "SPEC011"}),
+    ],
+)
+def test_the_verdict_speaks_of_the_specification_and_the_exit_status_of_every_error(files, verdict, errors):
+    report = validate_tree(files)
+    assert report.verdict is verdict
+    assert {finding.rule for finding in report.findings if finding.severity is Severity.ERROR} == errors
+    assert exit_status(report, "error") == (1 if errors else 0)
+    assert exit_status(report, "never") == 0
+
+
+@pytest.mark.parametrize("rule", list(all_rules().values()), ids=lambda rule: rule.id)
+def test_only_a_rule_of_the_specification_can_change_the_verdict(rule):
+    assert not rule.breaks_loading or rule.provenance is Provenance.SPEC
+    example = {"pdf-forms/SKILL.md": rule.bad} if isinstance(rule.bad, str) else rule.bad
+    strict = Options(profile=Profile.STRICT, is_repository=True)
+    for skill in validate_tree(example, options=strict).skills:
+        errors = [finding for finding in skill.findings if finding.severity is Severity.ERROR]
+        concerned = [finding for finding in errors if all_rules()[finding.rule].provenance is Provenance.SPEC]
+        assert (skill.verdict is not Verdict.PASS) == bool(concerned)
+
+
+def test_a_pass_with_errors_is_not_shown_as_clean():
+    report = validate_tree({"pdf-forms/SKILL.md": SECRET})
+    assert "pdf-forms  pass, with errors" in render_text(report)
+    assert "| D | ❌ pass, with errors | 1 |" in render_summary(report)
 
 
 def test_the_json_report_has_the_published_shape():
