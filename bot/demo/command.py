@@ -76,7 +76,8 @@ async def _play(running: Running, narrator: Narrator) -> str:
 def _wait(running: Running, console: Console) -> None:
     """Both processes stay until the person has seen enough."""
     console.print(
-        f"\nSandbox  {running.sandbox_url}\nBot      {running.bot_url}\nState    {running.directory}\n"
+        f"\nOpen     {running.sandbox_url}/{running.repository} in a browser: the same, by hand, as any of its people\n"
+        f"Sandbox  {running.sandbox_url}\nBot      {running.bot_url}\nState    {running.directory}\n"
         "Both keep running. Stop with Ctrl-C.",
         soft_wrap=True,
     )

@@ -70,7 +70,7 @@ def _welcome(sandbox: Sandbox) -> str:
     return "\n".join(
         [
             f"GitHub sandbox on {sandbox.url} (API: {sandbox.api_url})",
-            f"  repository   {sandbox.repository.full_name}",
+            f"  in a browser {sandbox.url}/{sandbox.repository.full_name}",
             f"  App          {sandbox.app.slug}, id {sandbox.app.id}",
             f"  private key  {sandbox.private_key_file}",
             f"  connection   {sandbox.world.root / 'sandbox.json'} (tokens of the people, webhook secret)",

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from bot.sandbox.calls import Call, Route
 from bot.sandbox.errors import ApiError, bad_credentials, not_found
 from bot.sandbox.faults import SECONDARY_LIMIT, Fault, Kind
 from bot.sandbox.limits import RateLimits
+from bot.sandbox.model import Account
 from bot.sandbox.principals import Anonymous, AppCaller, InstallationCaller, Person, Principal
 from bot.sandbox.requests import Body, Query, Reply
 from bot.sandbox.routes import apps, checks, comments, contents, git_data, issues, pulls, repositories, reviews
@@ -123,6 +124,30 @@ class Api:
         self.limits = RateLimits(self.world)
         self._patterns = _patterns()
         self._count = 0
+
+    def serves(self, method: str, path: str) -> bool:
+        """Whether a path, without the API's prefix, is one of the API's."""
+        return path in ("/rate_limit", "/graphql") or self._match(method, path)[0] is not None
+
+    def act(self, account: Account, method: str, path: str, body: JsonObject) -> Reply:
+        """What a person does on a page: the request it stands for, by the same handler, rules and refusals.
+
+        Raises ApiError.
+        """
+        path, _, query = path.partition("?")
+        raw = json.dumps(body).encode() if method != "GET" else b""
+        self._count += 1
+        at, has_body = iso(self.world.clock.now()), bool(raw)
+        given = dict(parse_qsl(query))
+        exchange = Exchange(self._count, at, method, path, given, account.login, {}, body or None, has_body)
+        self.log.append(exchange)
+        try:
+            reply = self._dispatch(exchange, raw, {}, Person(account))
+        except ApiError as error:
+            exchange.status = error.status
+            raise
+        exchange.status = reply.status
+        return reply
 
     # --- HTTP in and out ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A sandbox that runs: the state, its API, git transport and control on one loopback port."""
+"""A sandbox that runs: the state, its API, pages, git transport and control on one loopback port."""
 
 import contextlib
 import json
@@ -17,6 +17,7 @@ from bot.sandbox.control import Control
 from bot.sandbox.errors import ApiError
 from bot.sandbox.http import MAX_BODY_BYTES, Api, Observer
 from bot.sandbox.model import App, Installation, Repository
+from bot.sandbox.pages.site import Site
 from bot.sandbox.routes.apps import store_manifest
 from bot.sandbox.seeding import Seed, Seeded, populate
 from bot.sandbox.urls import Urls
@@ -50,6 +51,7 @@ class Sandbox:
     def __init__(self, world: World, seeded: Seeded, observer: Observer | None) -> None:
         self.world = world
         self.api = Api(world, observer)
+        self.site = Site(self.api)
         world.courier.listener = observer.announced if observer else None
         self._seeded = seeded
         self._runner: web.AppRunner | None = None
@@ -84,6 +86,7 @@ class Sandbox:
     async def _start(self, host: str, port: int, api_path: str) -> None:
         app = web.Application(client_max_size=4 * MAX_BODY_BYTES)
         app.add_routes(Control(self).routes())
+        app.add_routes(self.site.routes())
         app.router.add_post("/settings/apps/new", self._manifest)
         app.router.add_post("/organizations/{org}/settings/apps/new", self._manifest)
         app.router.add_route("*", "/{tail:.*}", self._route)
@@ -171,6 +174,9 @@ class Sandbox:
         git = transport.PATH.match(request.rel_url.path)
         if git and "git/" not in git["owner"]:
             return await transport.handle(self.world, request, git)
+        page = await self.site.page(request)
+        if page is not None:
+            return page
         if prefix and path == "/api/graphql":
             path = "/graphql"
         elif prefix:

@@ -1,0 +1,239 @@
+"""The pages over HTTP, without script: who may see and do what, and that the REST API keeps its paths."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.github_sandbox import GitHub, github_sandbox
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+HOSTILE = "</textarea><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
+
+
+@dataclass
+class Browser:
+    """A browser without script: cookies, pages and the forms on them."""
+
+    session: aiohttp.ClientSession
+    url: str
+    page: str = ""
+    status: int = 0
+    at: str = ""
+
+    async def open(self, path: str) -> str:
+        async with self.session.get(self.url + path, headers=HTML) as answer:
+            self.page, self.status, self.at = await answer.text(), answer.status, answer.url.path
+            self.headers = answer.headers
+        return self.page
+
+    @property
+    def token(self) -> str:
+        found = re.search(r'name="token" value="([0-9a-f]{64})"', self.page)
+        assert found
+        return found[1]
+
+    async def send(self, path: str, fields: Mapping[str, str], **headers: str) -> str:
+        data = {"token": self.token, **fields}
+        async with self.session.post(self.url + path, data=data, headers={**HTML, **headers}) as answer:
+            self.page, self.status, self.at = await answer.text(), answer.status, answer.url.path
+        return self.page
+
+    async def become(self, login: str) -> None:
+        await self.send("/_pages/person", {"login": login, "back": self.at})
+
+
+@pytest.fixture
+async def github(tmp_path: Path) -> AsyncIterator[GitHub]:
+    async with github_sandbox(tmp_path / "github") as running:
+        yield running
+
+
+@pytest.fixture
+async def browser(github: GitHub) -> AsyncIterator[Browser]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield Browser(session, github.sandbox.url)
+
+
+async def test_every_page_is_there_and_may_run_nothing_but_its_own_script(github: GitHub, browser: Browser) -> None:
+    number = await github.as_user("riley").open_issue("A title", "A body")
+    for path in (
+        "/",
+        "/acme/skills",
+        "/acme/skills/issues",
+        "/acme/skills/issues?state=all",
+        "/acme/skills/issues/new/choose",
+        "/acme/skills/issues/new?template=skill-request.yml",
+        "/acme/skills/issues/new",
+        f"/acme/skills/issues/{number}",
+        "/acme/skills/pulls",
+        "/acme/skills/tree/main",
+        "/acme/skills/tree/main/skills",
+        "/acme/skills/blob/main/README.md",
+        "/acme/skills/commit/main",
+    ):
+        page = await browser.open(path)
+        assert browser.status == 200, path
+        assert browser.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        assert not re.search(r"<script(?![^>]* src=)|\son\w+=|\sstyle=|<style", page), path
+
+
+@pytest.mark.parametrize("path", ["/acme/none", "/acme/skills/issues/99", "/acme/skills/blob/main/none", "/a/b/c/d"])
+async def test_what_does_not_exist_is_not_found(browser: Browser, path: str) -> None:
+    await browser.open(path)
+    assert browser.status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/app/installations", "/users/riley", "/rate_limit", "/search/issues?q=x", "/repos/acme/skills"]
+)
+async def test_the_rest_api_keeps_its_paths_whatever_is_accepted(browser: Browser, path: str) -> None:
+    async with browser.session.get(browser.url + path, headers=HTML) as answer:
+        assert answer.content_type == "application/json"
+
+
+async def test_a_client_that_reads_no_html_never_gets_a_page(browser: Browser) -> None:
+    async with browser.session.get(browser.url + "/acme/skills", headers={"Accept": "*/*"}) as answer:
+        assert (answer.status, answer.content_type) == (404, "application/json")
+
+
+async def test_a_request_is_filed_by_the_repositorys_own_form(github: GitHub, browser: Browser) -> None:
+    page = await browser.open("/acme/skills/issues/new?template=skill-request.yml")
+    assert "When an agent should use it" in page
+    fields = {"title": "Skill request: x", "field-name": "x", "field-purpose": "one\r\ntwo", "field-when": "always"}
+    await browser.send("/_pages/acme/skills/forms/skill-request.yml", fields)
+    issue = github.sandbox.repository.issues[1]
+    assert browser.at == "/acme/skills/issues/1"
+    assert (issue.user.login, [label.name for label in issue.labels]) == ("riley", ["skill-request"])
+    assert "### What it should do\n\none\ntwo\n" in (issue.body or "")
+
+
+async def test_what_is_missing_in_a_form_is_said_by_name(browser: Browser) -> None:
+    await browser.open("/acme/skills/issues/new?template=skill-request.yml")
+    page = await browser.send("/_pages/acme/skills/forms/skill-request.yml", {"title": "x"})
+    assert browser.status == 422
+    assert "Please fill out this field: What it should do" in page
+
+
+async def test_a_comment_is_the_persons_and_is_announced(github: GitHub, browser: Browser) -> None:
+    number = await github.as_user("riley").open_issue("A title", "A body")
+    await browser.open(f"/acme/skills/issues/{number}")
+    await browser.become("morgan")
+    assert browser.at == f"/acme/skills/issues/{number}"
+    page = await browser.send(
+        f"/_pages/acme/skills/threads/{number}/comment", {"body": "a **word**", "state": "closed"}
+    )
+    issue = github.sandbox.repository.issues[number]
+    assert (issue.comments[0].user.login, issue.comments[0].body, issue.state) == ("morgan", "a **word**", "closed")
+    assert "a <strong>word</strong>" in page
+    announced = [(change.event, change.action) for change in github.sandbox.world.feed.history][-3:]
+    assert announced == [("issues", "opened"), ("issue_comment", "created"), ("issues", "closed")]
+
+
+async def test_reacting_twice_takes_the_reaction_back(github: GitHub, browser: Browser) -> None:
+    number = await github.as_user("morgan").open_issue("A title", "A body")
+    issue = github.sandbox.repository.issues[number]
+    await browser.open(f"/acme/skills/issues/{number}")
+    for expected in (["heart"], []):
+        await browser.send(f"/_pages/acme/skills/threads/{number}/react", {"content": "heart"})
+        assert [each.content for each in issue.reactions] == expected
+
+
+async def test_earlier_texts_are_in_the_edit_history(github: GitHub, browser: Browser) -> None:
+    number = await github.as_user("riley").open_issue("A title", "before <b>")
+    await browser.open(f"/acme/skills/issues/{number}")
+    page = await browser.send(f"/_pages/acme/skills/threads/{number}/edit", {"title": "Other", "body": "after"})
+    assert "edited 1 time<" in page
+    assert "before &lt;b&gt;" in page
+    assert github.sandbox.repository.issues[number].title == "Other"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "words"),
+    [
+        ("threads/1/label", {"label": "bug"}, "Must have admin rights"),
+        ("threads/1/edit", {"title": "x", "body": "x"}, "Must have admin rights"),
+        ("threads/1/comment", {"body": " "}, "Validation Failed"),
+        ("threads/99/comment", {"body": "x"}, "Not Found"),
+        ("threads/x/comment", {"body": "x"}, "Not Found"),
+        ("runs/5/rerun", {}, "Not Found"),
+    ],
+)
+async def test_what_a_person_may_not_do_is_refused_in_githubs_words(
+    github: GitHub, browser: Browser, path: str, fields: dict[str, str], words: str
+) -> None:
+    await github.as_user("morgan").open_issue("A title", "A body")
+    await browser.open("/acme/skills/issues/1")
+    await browser.become("sam")
+    page = await browser.send(f"/_pages/acme/skills/{path}", fields)
+    assert browser.status >= 400
+    assert words in unescape(page)
+
+
+async def test_a_form_from_elsewhere_does_nothing(github: GitHub, browser: Browser) -> None:
+    number = await github.as_user("riley").open_issue("A title", "A body")
+    await browser.open(f"/acme/skills/issues/{number}")
+    path, token = f"/_pages/acme/skills/threads/{number}/comment", browser.token
+    for fields, headers in (
+        ({"token": "0" * 64}, {}),
+        ({"token": ""}, {}),
+        ({"token": "ünïcode"}, {}),
+        ({"token": token}, {"Origin": "http://evil.example"}),
+        ({"token": token}, {"Sec-Fetch-Site": "cross-site"}),
+    ):
+        await browser.open(f"/acme/skills/issues/{number}")
+        await browser.send(path, {"body": "x", **fields}, **headers)
+        assert browser.status == 403
+    assert github.sandbox.repository.issues[number].comments == []
+
+
+async def test_a_foreign_host_name_gets_no_page(browser: Browser) -> None:
+    async with browser.session.get(browser.url + "/", headers={**HTML, "Host": "evil.example"}) as answer:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "/\\evil.example", "https://evil.example", ""])
+async def test_the_person_switch_leads_nowhere_else(browser: Browser, back: str) -> None:
+    await browser.open("/acme/skills")
+    data = {"token": browser.token, "login": "morgan", "back": back}
+    async with browser.session.post(browser.url + "/_pages/person", data=data, allow_redirects=False) as answer:
+        assert answer.headers["Location"] == "/"
+        assert "HttpOnly" in answer.headers["Set-Cookie"]
+        assert "SameSite=Lax" in answer.headers["Set-Cookie"]
+
+
+async def test_everything_from_people_is_escaped(github: GitHub, browser: Browser) -> None:
+    riley = github.as_user("riley")
+    number = await riley.open_issue(HOSTILE, HOSTILE)
+    await riley.comment(number, HOSTILE)
+    await browser.open(f"/acme/skills/issues/{number}")
+    await browser.send(f"/_pages/acme/skills/threads/{number}/edit", {"title": HOSTILE + "2", "body": HOSTILE + "2"})
+    for path in (f"/acme/skills/issues/{number}", "/acme/skills/issues"):
+        page = await browser.open(path)
+        assert "<script>" not in page
+        assert not re.search(r"<img(?! class=\"face\")", page)
+
+
+async def test_a_private_repository_is_not_there_for_a_stranger(github: GitHub, browser: Browser) -> None:
+    github.sandbox.repository.private = True
+    await browser.open("/acme/skills")
+    await browser.become("sam")
+    assert browser.status == 404
+    page = await browser.open("/")
+    assert "acme/skills" not in page
+
+
+async def test_an_open_page_is_told_of_changes(github: GitHub, browser: Browser) -> None:
+    await browser.open("/acme/skills")
+    address = re.search(r'data-live="([^"]+)"', browser.page)
+    assert address
+    number = await github.as_user("riley").open_issue("A title", "A body")
+    async with browser.session.get(browser.url + unescape(address[1]), headers=HTML) as answer:
+        assert answer.content_type == "text/event-stream"
+        while not (line := await answer.content.readline()).startswith(b"data:"):
+            assert line
+        assert f'"event": "issues", "number": {number}' in line.decode()
