@@ -102,7 +102,13 @@ class Service:
         self.intake = GroupCommit(stores.inbox, self.dispatcher.stored)
         await self.engine.start()
         if not stores.database.is_sqlite:
-            self.reaper = Reaper(stores.instances, self.engine, settings.lease_seconds, self.metrics.reaped.inc)
+            self.reaper = Reaper(
+                stores.instances,
+                self.engine,
+                settings.lease_seconds,
+                self.metrics.reaped.inc,
+                self.dispatcher.wake_all_open,
+            )
             await self.reaper.start()
         await self.dispatcher.start()
         self._watch = asyncio.create_task(self.metrics.watch_loop(), name="loop-lag")

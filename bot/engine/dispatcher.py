@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from uuid import uuid4
 
 import structlog
 
@@ -115,9 +116,17 @@ class Dispatcher:
         self._loops.clear()
 
     async def wake_all_open(self) -> None:
-        """Events left open by a process that died are due at once; those whose task failed keep their turn."""
+        """Wake every job with open events and no task: a process that died could not. Failed ones keep their turn."""
         await self.inbox.rekey_pulls(self.clock())
-        await self._wake((found.key, found.last_id) for found in await self.inbox.all_open())
+        busy = await self.tasks.busy_keys()
+        idle = [found for found in await self.inbox.untroubled() if found.key not in busy]
+        for shared in [found.key for found in idle if is_shared(found.key)]:
+            await self._fan_out(shared)
+        # The id their first wake-up had may be used up, by a task that was postponed or ended before they came.
+        occasion = uuid4().hex
+        await self.tasks.wake(
+            [WakeUp(found.key, f"open:{found.key}:{occasion}") for found in idle if is_job(found.key)]
+        )
 
     async def dispatch(self) -> None:
         """Wake the jobs of the events stored since the last time."""

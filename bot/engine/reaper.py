@@ -5,7 +5,7 @@ save the job, and writes to GitHub are found before they are made again.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Protocol
 
@@ -28,12 +28,19 @@ class Reaper:
     """Start before the first task may run; stop after the last one has."""
 
     def __init__(
-        self, instances: Instances, engine: Recoverer, lease_seconds: int, count: Callable[[int], None]
+        self,
+        instances: Instances,
+        engine: Recoverer,
+        lease_seconds: int,
+        count: Callable[[int], None],
+        after: Callable[[], Awaitable[None]],
     ) -> None:
+        """`after` a take-over: events that the dead process had stored and not yet given a task."""
         self._instances = instances
         self._engine = engine
         self._lease = lease_seconds
         self._count = count
+        self._after = after
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -55,6 +62,7 @@ class Reaper:
             recovered = await self._engine.recover([name])
             await self._instances.forget(name)
             self._count(recovered)
+            await self._after()
             _log.warning("took over from a silent process", instance=name, tasks=recovered)
 
     async def _forever(self) -> None:

@@ -26,7 +26,7 @@ GRACE = timedelta(seconds=30)
 """How long a row may stay open without a try before the sweeper looks at it."""
 PULL_PATIENCE = timedelta(minutes=10)
 """How long an event of a pull request may wait for a job to claim that pull request."""
-POSTPONED = timedelta(minutes=5)
+POSTPONED = timedelta(seconds=30)
 """How long other processes leave a postponed job alone; its own process wakes it as soon as there is room."""
 ROWS_PER_INSERT = 64
 _COLUMNS = (
@@ -192,9 +192,9 @@ class Inbox:
         """Keys with open rows whose next try is due, longest waiting first."""
         return await self._open_keys(limit, inbox.c.next_at <= now)
 
-    async def all_open(self, limit: int = 10_000) -> list[OpenKey]:
-        """Keys with open rows, due or not: what a starting process looks at."""
-        return await self._open_keys(limit)
+    async def untroubled(self, limit: int = 10_000) -> list[OpenKey]:
+        """Keys with open rows whose last task did not fail, due or not: what a dead process leaves behind."""
+        return await self._open_keys(limit, inbox.c.error.is_(None))
 
     async def _open_keys(self, limit: int, *conditions: Any) -> list[OpenKey]:
         query = (

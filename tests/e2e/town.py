@@ -94,7 +94,7 @@ class Bot:
     async def _busy(self) -> bool:
         stores = self.service.stores
         running = (await stores.jobs.counts()).get(JobStatus.RUNNING, 0)
-        return bool(self.service.engine.running or running or await stores.inbox.all_open())
+        return bool(self.service.engine.running or running or (await stores.inbox.backlog()).open)
 
     async def find_job(self, number: int) -> Job | None:
         owner, _, name = self.github.repo.partition("/")

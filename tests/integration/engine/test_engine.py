@@ -273,3 +273,31 @@ async def test_a_flooding_repository_leaves_room_for_another_and_still_gets_ever
     release.set()
     await script.until(lambda seen: len(seen) == 11)
     assert most == 2
+
+
+async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_start(start: StartService) -> None:
+    blocked = asyncio.Event()
+
+    async def block(key: str, task: str, steps: Steps) -> None:
+        blocked.set()
+        await asyncio.Event().wait()
+
+    first = await start(block, jobs_per_repository=1, drain_seconds=0)
+    await first.put(_event("running", "7:1"))
+    async with asyncio.timeout(10):
+        await blocked.wait()
+        await first.put(_event("postponed", "7:2"))
+        while not first.engine._postponed:
+            await asyncio.sleep(0.01)
+    await first.stop()
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        rows = (await second.stores.jobs.load(key)).rows
+        await second.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [row.delivery for row in rows])
+
+    second = await start(advance)
+    await script.until(
+        lambda seen: {("7:1", ("running",)), ("7:2", ("postponed",))} <= {(k, tuple(d)) for k, d in seen}
+    )

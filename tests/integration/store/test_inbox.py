@@ -33,7 +33,9 @@ async def test_open_keys_are_due_after_the_grace_time(stores: Stores) -> None:
     assert await stores.inbox.due(NOON) == []
     due = await stores.inbox.due(NOON + timedelta(minutes=1))
     assert [(found.key, found.first_id, found.last_id) for found in due] == [("7:1", 1, 2), ("7:2", 3, 3)]
-    assert len(await stores.inbox.all_open()) == 2
+    assert len(await stores.inbox.untroubled()) == 2
+    await stores.inbox.note_failure("7:1", "boom", NOON)
+    assert [found.key for found in await stores.inbox.untroubled()] == ["7:2"]
 
 
 async def test_each_try_waits_longer_and_remembers_why_the_last_one_failed(stores: Stores) -> None:

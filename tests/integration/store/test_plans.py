@@ -36,7 +36,7 @@ QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "timers": lambda stores: stores.jobs.due_timers(NOON),
     "jobs of an installation": lambda stores: stores.jobs.open_keys_of(installation_id=3, repo_ids=[7]),
     "due events": lambda stores: stores.inbox.due(LATER),
-    "open events": lambda stores: stores.inbox.all_open(),
+    "open events": lambda stores: stores.inbox.untroubled(),
     "orphans": lambda stores: stores.inbox.close_orphans([1, 2], NOON),
     "rekey": lambda stores: stores.inbox.rekey_pulls(NOON),
     "unclaimed": lambda stores: stores.inbox.close_unclaimed(pull_key(7, 9), NOON),
