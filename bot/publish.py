@@ -97,7 +97,7 @@ async def _refusal(effect: Publish, pull: PullRequest | None, context: Context) 
     if pull is None or pull.state == "open":
         return None
     if pull.merged:
-        return Refused(code="conflict", reason=f"Pull request #{pull.number} from this branch was merged already.")
+        return Refused(code="merged", reason=f"Pull request #{pull.number} from this branch was merged already.")
     if effect.reopen or await _closed_by_us(pull, context):
         return None
     return Refused(code="closed_by_person", reason=f"Somebody closed pull request #{pull.number}.")

@@ -10,7 +10,9 @@ from bot.jobs.job import job_key
 from bot.store.keys import check_key, pull_key
 
 ACCEPTED: Mapping[str, frozenset[str]] = {
-    "issues": frozenset({"opened", "edited", "labeled", "unlabeled", "closed", "reopened", "transferred", "deleted"}),
+    "issues": frozenset(
+        {"opened", "edited", "labeled", "unlabeled", "closed", "reopened", "unlocked", "transferred", "deleted"}
+    ),
     "issue_comment": frozenset({"created", "edited", "deleted"}),
     "pull_request": frozenset({"opened", "closed", "reopened", "synchronize"}),
     "pull_request_review": frozenset({"submitted"}),

@@ -132,6 +132,21 @@ def request_changed() -> str:
     )
 
 
+def too_late(login: str) -> str:
+    return (
+        f"{mention(login)}, I was already working with the answer before this one, so I have not used it yet. "
+        "When I ask or show something next, please say it again there."
+    )
+
+
+def issue_gone(reason: str) -> str:
+    """On the pull request, when its issue cannot be written to any more."""
+    return (
+        f"{_sentence(reason[:1].upper() + reason[1:])} This pull request stands on its own now: merging it still "
+        "promotes the skill, and I change nothing more in it."
+    )
+
+
 def answer_edited(login: str) -> str:
     return (
         f"{mention(login)}, you edited an answer that I had already used, so the edit changes nothing. "

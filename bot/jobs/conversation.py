@@ -37,6 +37,16 @@ _FREE_TEXT: dict[str, tuple[Verb, AnswerKind]] = {
 
 
 def commented(turn: Turn, event: ev.Commented) -> None:
+    said = f"comment:{event.comment_id}"
+    if not turn.is_new(said):
+        return
+    before = turn.job
+    _hear(turn, event)
+    if turn.effects or turn.job != before:
+        turn.acted_on(said)
+
+
+def _hear(turn: Turn, event: ev.Commented) -> None:
     parsed = grammar.parse(event.body, turn.facts.bot_login)
     for unknown in parsed.unknown:
         _react(turn, event.comment_id, "confused")
@@ -115,7 +125,10 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
     job = turn.job
     checkpoint = job.journey.checkpoint
     open_now = job.status in WAITING or job.status is JobStatus.EXPIRED
-    if checkpoint is None or not open_now or event.on_pull or event.comment_id <= job.checkpoint_comment_id:
+    if event.on_pull or event.comment_id <= job.checkpoint_comment_id:
+        return
+    if checkpoint is None or not open_now:
+        _too_late(turn, event)
         return
     verb, kind = _FREE_TEXT[checkpoint.kind]
     verdict = _verdict(turn, COMMANDS[verb], event)
@@ -123,6 +136,15 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
         _answer(turn, event, kind, text, str(event.comment_id))
     else:
         turn.say_once(f"denied:{event.actor.login}", notices.denied(event.actor.login, verdict.reason))
+
+
+def _too_late(turn: Turn, event: ev.Commented) -> None:
+    """Somebody else's answer, or an earlier one, came first and is being worked on: they could not know."""
+    job = turn.job
+    if job.status is not JobStatus.RUNNING or job.journey.in_review or not job.heard or event.comment_id in job.heard:
+        return
+    if isinstance(_verdict(turn, COMMANDS[Verb.ANSWER], event), Allowed):
+        turn.say_once(f"too_late:{job.heard[-1]}", notices.too_late(event.actor.login), why=Occasion.REMARK)
 
 
 def _verdict(turn: Turn, spec: CommandSpec, event: ev.Commented) -> Allowed | Denied:
@@ -139,11 +161,9 @@ def _verdict(turn: Turn, spec: CommandSpec, event: ev.Commented) -> Allowed | De
 
 def _answer(turn: Turn, event: ev.Commented, kind: AnswerKind, text: str, key: str) -> None:
     job = turn.job
-    if (
-        job.journey.in_review
-        and kind in {"refine", "revise"}
-        and job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
-    ):
+    published = job.journey.in_review and job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
+    approved = job.status is JobStatus.RUNNING and bool(job.journey.approved_digest)
+    if kind in {"refine", "revise"} and text.strip() and (published or approved):
         feedback = Feedback(text=text, by=event.actor.login, source=f"comment:{event.comment_id}")
         review.take_feedback(turn, feedback)
         _react(turn, event.comment_id, "eyes")

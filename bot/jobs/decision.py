@@ -60,6 +60,13 @@ class Turn:
             self.say(what, body, why=why)
             self.job = self.job.with_(told=self.job.told | {what})
 
+    def is_new(self, said: str) -> bool:
+        """Was nothing done about these words yet? They may come again: redelivered, or found by reconciliation."""
+        return said not in self.job.acted_on
+
+    def acted_on(self, said: str) -> None:
+        self.job = self.job.with_(acted_on=(*self.job.acted_on, said)[-200:])
+
     def change(self, **changes: object) -> None:
         self.job = self.job.with_(**changes)
 

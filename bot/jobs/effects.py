@@ -140,7 +140,7 @@ class Refused(Value):
     """GitHub will not do it, now or later; `reason` is fit for a person, `code` for us."""
 
     kind: Literal["refused"] = "refused"
-    code: Literal["gone", "forbidden", "locked", "conflict", "closed_by_person", "human_edits", "invalid"]
+    code: Literal["gone", "forbidden", "locked", "conflict", "closed_by_person", "human_edits", "merged", "invalid"]
     reason: str
 
 

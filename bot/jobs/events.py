@@ -58,6 +58,14 @@ class IssueGone(Value):
 
     kind: Literal["issue_gone"] = "issue_gone"
     reason: str
+    only_the_issue: bool = Field(False, description="the repository and our access to it are still there")
+
+
+class Unlocked(Value):
+    """The conversation is open again: what could not be said can be said now."""
+
+    kind: Literal["unlocked"] = "unlocked"
+    actor: Actor
 
 
 class Commented(Value):
@@ -190,6 +198,7 @@ Event = Annotated[
     | IssueClosed
     | IssueReopened
     | IssueGone
+    | Unlocked
     | Commented
     | CommentEdited
     | CommentDeleted

@@ -144,8 +144,12 @@ def _issue_reopened(reading: Reading) -> ev.Event | None:
     return ev.IssueReopened(actor=reading.actor)
 
 
-def _gone(reason: str) -> Callable[[Reading], ev.Event | None]:
-    return lambda reading: ev.IssueGone(reason=reason)
+def _gone(reason: str, *, only_the_issue: bool = False) -> Callable[[Reading], ev.Event | None]:
+    return lambda reading: ev.IssueGone(reason=reason, only_the_issue=only_the_issue)
+
+
+def _unlocked(reading: Reading) -> ev.Event | None:
+    return ev.Unlocked(actor=reading.actor) if _plain_issue(reading) is not None else None
 
 
 def _plain_issue(reading: Reading) -> payloads.Issue | None:
@@ -311,8 +315,9 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("issues", "edited"): _issue_edited,
     ("issues", "closed"): _issue_closed,
     ("issues", "reopened"): _issue_reopened,
-    ("issues", "deleted"): _gone("the issue was deleted"),
-    ("issues", "transferred"): _gone("the issue was transferred to another repository"),
+    ("issues", "deleted"): _gone("the issue was deleted", only_the_issue=True),
+    ("issues", "transferred"): _gone("the issue was transferred to another repository", only_the_issue=True),
+    ("issues", "unlocked"): _unlocked,
     ("issue_comment", "created"): _commented,
     ("issue_comment", "edited"): _comment_edited,
     ("issue_comment", "deleted"): _comment_deleted,

@@ -113,6 +113,9 @@ class Job(Value):
     unpublished: list[Feedback] = Field(
         default_factory=list, description="what was asked for since the last commit: asked again of changed files"
     )
+    acted_on: tuple[str, ...] = Field(
+        (), description="what people said and something was done about, newest last: the same again changes nothing"
+    )
     heard: tuple[int, ...] = Field((), description="comments that were used as answers, newest last")
     checkpoint_comment_id: int = Field(
         0, description="remote id of the comment that asks; only later words can answer it"

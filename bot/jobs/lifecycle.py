@@ -93,6 +93,10 @@ def issue_reopened(turn: Turn, event: ev.IssueReopened) -> None:
 
 
 def issue_gone(turn: Turn, event: ev.IssueGone) -> None:
+    """Nothing can be said there any more; where only the issue went, its open pull request can still be told."""
+    job = turn.job
+    if event.only_the_issue and job.pull is not None and job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}:
+        turn.say(f"issue_gone:{job.pull.number}", notices.issue_gone(event.reason), job.pull.number)
     gone(turn, event.reason)
 
 

@@ -38,6 +38,8 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
             lifecycle.issue_reopened(turn, event)
         case ev.IssueGone():
             lifecycle.issue_gone(turn, event)
+        case ev.Unlocked():
+            outcome.unlocked(turn)
         case ev.TimerDue():
             lifecycle.timer_due(turn, event)
         case ev.RunAgain():
@@ -101,7 +103,7 @@ def _finish(turn: Turn, before: Job | None) -> Decision:
     """Let the status comment and the state label follow the job."""
     job = turn.job
     if lifecycle.is_gone(job):
-        return Decision(job, ())
+        return Decision(job, tuple(turn.effects))
     status = fx.ShowStatus(number=job.issue_number, body=status_body(job, turn.facts))
     if before is None:  # the first thing people read below the request
         turn.effects.insert(1, status)

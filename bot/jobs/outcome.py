@@ -5,7 +5,7 @@ from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
-from bot.jobs.job import Job, JobStatus, Pull
+from bot.jobs.job import WAITING, Job, JobStatus, Pull
 from bot.jobs.review import overtaken, take_feedback
 from pipeline.checkpoints import (
     Checkpoint,
@@ -56,6 +56,13 @@ def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
     turn.move(waiting[job.journey.status])
 
 
+def unlocked(turn: Turn) -> None:
+    """The open question again, in case the lock kept it from being asked: its key makes a second one impossible."""
+    job, checkpoint = turn.job, turn.job.journey.checkpoint
+    if job.status in WAITING and checkpoint is not None:
+        turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint), why=Occasion.QUESTION)
+
+
 def checkpoint_text(job: Job, checkpoint: Checkpoint) -> str:
     match checkpoint:
         case ClarifyCheckpoint():
@@ -101,6 +108,9 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
     job = turn.job
     if isinstance(result, fx.Refused) and result.code == "human_edits" and job.pull is not None:
         overtaken(turn)
+        return
+    if isinstance(result, fx.Refused) and result.code == "merged" and job.pull is not None:
+        turn.move(JobStatus.IN_REVIEW)  # the merge is on its way to us, and it is what counts
         return
     if isinstance(result, fx.Refused):
         closed = result.code == "closed_by_person"

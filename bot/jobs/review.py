@@ -18,17 +18,23 @@ from pipeline.models import FROM_VALIDATION, Feedback
 
 def reviewed(turn: Turn, event: ev.Reviewed) -> None:
     """A change request with words is feedback; an approval or a plain remark is for people."""
+    said = f"review:{event.review_id}"
     if event.state != "changes_requested" or not event.body.strip() or not _may_refine(turn, event.actor):
         return
-    take_feedback(turn, Feedback(text=event.body, by=event.actor.login, source=f"review:{event.review_id}"))
+    if not turn.is_new(said):
+        return
+    turn.acted_on(said)
+    take_feedback(turn, Feedback(text=event.body, by=event.actor.login, source=said))
 
 
 def line_commented(turn: Turn, event: ev.LineCommented) -> None:
     if not _may_refine(turn, event.actor) or turn.job.pull is None or event.actor.id != event.author.id:
         return
     prefix = turn.job.pull.path + "/"
-    if not event.path.startswith(prefix):
+    said = f"review_comment:{event.comment_id}"
+    if not event.path.startswith(prefix) or not turn.is_new(said):
         return
+    turn.acted_on(said)
     turn.do(
         fx.React(
             key=f"react:review:{event.comment_id}:eyes",
@@ -42,7 +48,7 @@ def line_commented(turn: Turn, event: ev.LineCommented) -> None:
         Feedback(
             text=event.body,
             by=event.actor.login,
-            source=f"review_comment:{event.comment_id}",
+            source=said,
             path=event.path.removeprefix(prefix),
             line=event.line,
         ),

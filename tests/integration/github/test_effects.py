@@ -333,7 +333,7 @@ async def test_a_merged_pull_request_is_a_conflict(here: Town) -> None:
     await here.ask("PUT", f"/pulls/{first.pull_number}/merge", merge_method="merge")
     result = await here.perform(publication(issue, draft(SKILL + "\nB.\n"), "publish:2"), issue)
     assert isinstance(result, Refused)
-    assert result.code == "conflict"
+    assert result.code == "merged"
 
 
 async def test_an_existing_branch_and_pull_request_are_adopted(here: Town) -> None:
