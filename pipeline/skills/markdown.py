@@ -123,6 +123,11 @@ class Markdown:
         return tuple(_blocks(_block_tokens(self.source, self.environment), self.first_line))
 
     @cached_property
+    def prose_blocks(self) -> tuple[Block, ...]:
+        """The blocks that speak to the reader, in document order."""
+        return tuple(block for block in self.blocks if block.is_prose)
+
+    @cached_property
     def environment(self) -> dict[str, object]:
         """What the parser collects on its way: link reference definitions."""
         return {}
@@ -141,8 +146,8 @@ class Markdown:
     def code_spans(self) -> tuple[tuple[str, Block], ...]:
         """The contents of code spans outside quotations, with their blocks."""
         found: list[tuple[str, Block]] = []
-        for block in self.blocks:
-            if block.is_prose and "`" in block.text and len(block.text) <= MAX_INLINE:
+        for block in self.prose_blocks:
+            if "`" in block.text and len(block.text) <= MAX_INLINE:
                 found.extend((block.text[a:b], block) for a, b in code_span_regions(block.text))
         return tuple(found)
 
@@ -235,7 +240,7 @@ class Markdown:
 
     @cached_property
     def _prose(self) -> _Joined:
-        return _Joined(self, [(block, block.prose) for block in self.blocks if block.is_prose])
+        return _Joined(self, [(block, block.prose) for block in self.prose_blocks])
 
     @cached_property
     def _text(self) -> _Joined:

@@ -22,7 +22,7 @@ AUTHORING = "https://platform.claude.com/docs/en/agents-and-tools/agent-skills/b
 def prose(skill: Subject) -> Iterator[Block]:
     """The blocks of the body that speak to the agent."""
     if skill.markdown is not None:
-        yield from (block for block in skill.markdown.blocks if block.is_prose)
+        yield from skill.markdown.prose_blocks
 
 
 def prose_matches(skill: Subject, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:

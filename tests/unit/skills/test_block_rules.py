@@ -10,7 +10,7 @@ from pipeline.skills.block_rules import block_tokens, speed_up
 BLANKS = [" ", "  ", "    ", "\t", "\n", "\n\n", "\n", "\u00a0", "\x0b", "\ufeff"]
 LISTS = ["- ", "* ", "+ ", "1. ", "2) ", "10. ", "2. ", "- [ ] ", "> ", ">"]
 LINES = ["# ", "###### ", "#x", "```", "~~~", "```sh\n", "---", "===", "-", "=", "***", "___"]
-TABLES = ["| a | b |", "|-|-|", "| - | :-: |", ":-", "|"]
+TABLES = ["| a | b |", "|-|-|", "| - | :-: |", ":-", "|", "\\|", "| c \\| d |\n"]
 TEXTS = ["a", "word", "\\", "`a`", "é", "&amp;", "[a]: b", "[a]: b 'c'", "[a](b)", "<div>", "</div>", "<!-- c -->"]
 PIECES = [*BLANKS, *LISTS, *LINES, *TABLES, *TEXTS]
 
