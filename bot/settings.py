@@ -1,6 +1,5 @@
 """All an operator can set, read from `SKILL_FLEET_*`. Refuses to start with the variable, the reason and the fix."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,21 +9,14 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.setup.hosts import is_loopback
+
 PREFIX = "SKILL_FLEET_"
 MINIMUM_SECRET_LENGTH = 16
 
 
 class SettingsError(Exception):
     """The environment does not describe a runnable service; the text says which variable, why, and what to do."""
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Settings(BaseSettings):
@@ -131,7 +123,7 @@ class Settings(BaseSettings):
     def _secret_is_strong_enough(self) -> "Settings":
         secrets = [secret.get_secret_value() for secret in self.webhook_secret]
         weak = not secrets or any(len(secret) < MINIMUM_SECRET_LENGTH for secret in secrets)
-        if self.insecure_dev and not _is_loopback(self.host):
+        if self.insecure_dev and not is_loopback(self.host):
             raise ValueError(
                 f"{PREFIX}INSECURE_DEV: only allowed on a loopback address, but {PREFIX}HOST is {self.host!r}. "
                 f"Unset {PREFIX}INSECURE_DEV and set {PREFIX}WEBHOOK_SECRET, or set {PREFIX}HOST=127.0.0.1."
