@@ -85,6 +85,8 @@ class Finding:
     edits: tuple[Edit, ...] = ()
     evidence: str = ""
     context: str = ""
+    verdict: Verdict = Verdict.PASS
+    """What this finding alone would make of its skill."""
 
 
 @dataclass(frozen=True, slots=True)

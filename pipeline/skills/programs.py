@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 from pipeline.skills.findings import Severity
 from pipeline.skills.markdown import Block, BlockKind, Markdown
+from pipeline.skills.patterns import lazy
 from pipeline.skills.scripts import Language, Script, fence_language
 from pipeline.skills.subject import Subject
 
-_WARNS = re.compile(
+_WARNS = lazy(
     r"\b(?:malicious|vulnerab|attack|exploit|injection|dangerous|insecure|unsafe|never|avoid|anti-?pattern|bad\b"
     r"|wrong|don't|do not"
     r"|red flags?|block(?:ed|s)?|den(?:y|ied)|forbid|detect|suspicious|payloads?|threat|audit|indicators?"
     r"|patterns? to|examples? of)",
     re.IGNORECASE,
 )
-_LOOKS_LIKE_SHELL = re.compile(
+_LOOKS_LIKE_SHELL = lazy(
     r"^\s*(?:\$ )?(?:sudo |curl |wget |bash |sh |rm |pip3? |npm |npx |git |echo |export |cat |chmod |dd |eval "
     r"|source |crontab )",
     re.MULTILINE,

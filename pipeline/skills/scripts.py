@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.skills.findings import Span
+from pipeline.skills.patterns import lazy
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -37,7 +38,7 @@ _FENCES = {
     "bash": Language.SHELL, "sh": Language.SHELL, "shell": Language.SHELL, "zsh": Language.SHELL,
     "console": Language.SHELL, "shell-session": Language.SHELL, "terminal": Language.SHELL,
 }  # fmt: skip
-_SHEBANG = re.compile(r"#!.*?\b(python|bash|sh|zsh|dash)[\d.]*\b")
+_SHEBANG = lazy(r"#!.*?\b(python|bash|sh|zsh|dash)[\d.]*\b")
 
 
 def fence_language(info: str) -> Language | None:
@@ -168,7 +169,7 @@ def _shell_parser() -> Parser:
     return _SHELL
 
 
-_PROMPT = re.compile(r"^[ \t]*[$%>][ \t]+", re.MULTILINE)
+_PROMPT = lazy(r"^[ \t]*[$%>][ \t]+", re.MULTILINE)
 
 
 def _commands(script: Script) -> Iterator[Command]:

@@ -274,6 +274,7 @@ def _finding(
         edits=edits,
         evidence=problem.evidence,
         context=context,
+        verdict=_consequence(rule, severity, problem),
     )
 
 
@@ -282,15 +283,19 @@ def _judged(report: SkillReport, findings: Sequence[Finding]) -> SkillReport:
     ordered = tuple(
         sorted(findings, key=lambda f: (f.file.rpartition("/")[2] != "SKILL.md", f.file, f.line, f.column, f.rule))
     )
-    return SkillReport(report.path, report.name, _verdict(ordered), ordered)
+    verdicts = {finding.verdict for finding in ordered}
+    verdict = next((v for v in (Verdict.UNLOADABLE, Verdict.FAIL) if v in verdicts), Verdict.PASS)
+    return SkillReport(report.path, report.name, verdict, ordered)
 
 
-def _verdict(findings: Sequence[Finding]) -> Verdict:
-    """What the errors say of the specification; those of another origin say nothing of it."""
-    broken = [all_rules()[finding.rule] for finding in findings if finding.severity is Severity.ERROR]
-    if any(rule.breaks_loading for rule in broken):
-        return Verdict.UNLOADABLE
-    return Verdict.FAIL if any(rule.provenance is Provenance.SPEC for rule in broken) else Verdict.PASS
+def _consequence(rule: Rule, severity: Severity, problem: Problem | RepositoryProblem) -> Verdict:
+    """What a finding makes of its skill: only an error by the specification's own requirements counts, and no profile
+    makes a recommendation one.
+    """
+    required = rule.provenance is Provenance.SPEC and rule.severity is Severity.ERROR
+    if not required or severity is not Severity.ERROR or problem.severity not in (None, Severity.ERROR):
+        return Verdict.PASS
+    return Verdict.UNLOADABLE if rule.breaks_loading else Verdict.FAIL
 
 
 def _with_repository_findings(

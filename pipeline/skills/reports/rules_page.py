@@ -24,13 +24,14 @@ Generated from the registry by `python -m pipeline.skills.reports.rules_page doc
 ## Verdict and exit status
 
 The **verdict** speaks about the specification alone. A skill is **unloadable** when an error of a rule marked ⛔ is
-found: clients would skip it. It **fails** when another error of origin `spec` is found: it violates the specification.
-It **passes** otherwise, whatever else was found.
+found: clients would skip it. It **fails** when another requirement of the specification is not met: an error of a rule
+of origin `spec` that is an error by default. It **passes** otherwise, whatever else was found. A profile does not
+change it: an error that a profile makes of a recommendation fails the build, not the skill.
 
 The **exit status** speaks about the build: `--fail-on error` (the default) fails it for an error of any origin, so a
 credential or a broken manifest stops a pull request although the skill conforms; reports then say *pass, with errors*.
 Warnings and notes are advice, and never fail a build unless asked to (`--fail-on warning`, or a profile that makes
-errors of them: `strict` does so with every warning, and reads the specification's *should* as *must*).
+errors of them: `strict` does so with every warning).
 
 ## Origins and exceptions
 

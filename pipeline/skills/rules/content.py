@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity
 from pipeline.skills.markdown import Block, BlockKind, Markdown, Passage
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import BEST_PRACTICES, Problem, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
@@ -38,7 +39,7 @@ def body(skill: Subject) -> Markdown:
 
 
 _PLACEHOLDER_WORDS = ("todo", "fixme:", "tbd", "lorem", "[", "replace", "placeholder", "coming soon")
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy(
     r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:"
     r"|(?<![\"“'`])\blorem ipsum\b|\bTODO: (?:add"
     r"|write|fill|complete|describe)\b"
@@ -77,7 +78,7 @@ def no_placeholders(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"placeholder text: `{shown(left[0].text.strip())}`{more}", left[0].span)
 
 
-_SHOWN_TO_FILL = re.compile(r"output|template", re.IGNORECASE)
+_SHOWN_TO_FILL = lazy(r"output|template", re.IGNORECASE)
 _FILLER_WORDS = (
     "handle",
     "practices",
@@ -92,7 +93,7 @@ _FILLER_WORDS = (
     "make sure",
     "standards",
 )
-_FILLER = re.compile(
+_FILLER = lazy(
     r"\b(?:handle (?:all )?errors? (?:appropriately|properly|gracefully)|follow (?:all )?(?:industry "
     r"|general )?best practices"
     r"(?! (?:in|from|for|below|above|listed|section))|write clean(?:,| and) (?:maintainable|readable) code"
@@ -122,7 +123,7 @@ def no_filler(skill: Subject) -> Iterator[Problem]:
 
 
 _SHOUT_WORDS = ("must", "always", "never", "critical", "important", "mandatory", "absolutely", "do not")
-_SHOUT = re.compile(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b")
+_SHOUT = lazy(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b")
 
 
 @rule(
@@ -147,12 +148,12 @@ def no_shouting(skill: Subject) -> Iterator[Problem]:
         yield Problem(message, shouted[0].span)
 
 
-_BARE_POINTER = re.compile(
+_BARE_POINTER = lazy(
     r"^(?:please )?(?:see|refer to|check|consult|read)\b(?=[^.]{0,120}(?:\]\(|`)[^.]*\.md).{0,200}?"
     r"\bfor (?:more |further |additional |full |complete |detailed )*(?:details?|information|info|documentation)\W*$",
     re.IGNORECASE,
 )
-_CONDITION = re.compile(
+_CONDITION = lazy(
     r"\b(?:when|if|before|after|while|unless|whenever|for [a-z]+ing|to [a-z]+|on |about|regarding|only)\b", re.I
 )
 
@@ -183,12 +184,10 @@ def pointers_have_conditions(skill: Subject) -> Iterator[Problem]:
                 yield Problem("says where to look, but not when", span)
 
 
-_OPTIONS = re.compile(
+_OPTIONS = lazy(
     r"\b(?:you (?:can|could|may)|either) use (?:[^,.;\n]{2,40}, ){2,}(?:or|and) [^,.;\n]{2,40}", re.IGNORECASE
 )
-_DEFAULT = re.compile(
-    r"\b(?:default|prefer|recommend|unless|otherwise|first choice|depending|start with|instead)\w*", re.I
-)
+_DEFAULT = lazy(r"\b(?:default|prefer|recommend|unless|otherwise|first choice|depending|start with|instead)\w*", re.I)
 
 
 @rule(
@@ -208,7 +207,7 @@ def choices_have_a_default(skill: Subject) -> Iterator[Problem]:
             yield Problem("offers several tools and no default", found.span)
 
 
-_SOMEONE = re.compile(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])")
+_SOMEONE = lazy(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])")
 _ANYONE_WORDS = """
 user username users you your yourname your-name yourusername your-username me myuser my-user name someone
 somebody alice bob john jane johndoe janedoe jdoe example shared public runner ubuntu node app vscode jovyan
@@ -247,7 +246,7 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"`{shown(found[0])}` is one person's home folder", span, file=script.path)
 
 
-_BACKSLASH = re.compile(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|templates)\\[\w.-]+(?:\\[\w.-]+)*")
+_BACKSLASH = lazy(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|templates)\\[\w.-]+(?:\\[\w.-]+)*")
 
 
 @rule(
@@ -268,14 +267,14 @@ def paths_have_forward_slashes(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"`{shown(found.text)}` has backslashes", found.span)
 
 
-_TIMED = re.compile(
+_TIMED = lazy(
     r"\b(?:as of|since|until|before|after|starting(?: in)?|currently \(|updated) "
     r"(?:(?:early|mid|late)[ -])?"
     r"(?:(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.? )?(?:\d{1,2},? )?20[12]\d\b",
     re.IGNORECASE,
 )
-_HISTORY = re.compile(r"deprecat|retired|legacy|\bold\b|history|former", re.IGNORECASE)
-_RETIRED = re.compile(
+_HISTORY = lazy(r"deprecat|retired|legacy|\bold\b|history|former", re.IGNORECASE)
+_RETIRED = lazy(
     r"\b(?:claude-(?:instant|1|2)(?:[.-][\w.-]*)?|claude-3-(?:opus|sonnet|haiku)-20\d{6}|claude-3-5-sonnet-20\d{6}|text-davinci-00\d"
     r"|gpt-3\.5-turbo(?:-\d{4})?|gpt-4-(?:0314|0613|32k)|code-davinci-00\d|gemini-(?:pro-vision|1\.0-pro)|palm-2)\b"
 )

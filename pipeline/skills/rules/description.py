@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity, Span
 from pipeline.skills.frontmatter import YamlValue
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import DESCRIPTIONS, SPECIFICATION, Problem, Profile, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
@@ -15,7 +16,7 @@ from pipeline.skills.subject import Subject
 
 AUTHORING = "https://platform.claude.com/docs/en/agents-and-tools/agent-skills/best-practices"
 
-_TRIGGER = re.compile(
+_TRIGGER = lazy(
     r"\b(?:use|using|used|invoke|apply|activate|trigger(?:s|ed|ing)?|load|call|run|reach for|consult|read|start"
     r"|begin|helpful|relevant"
     r"|suitable|ideal|designed|intended|good)\b[^.]{0,40}?\b(?:when(?:ever)?|if|for|before|after|while|to|during|as|on|in|with|by|at)\b"
@@ -146,7 +147,7 @@ def description_has_no_angle_brackets(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"`{shown(match[0])}` in the description", found[1].span)
 
 
-_PERSON = re.compile(
+_PERSON = lazy(
     r"(?:^|[.!?] )(?:I|We) (?:can|will|help|am|are|provide|create)\b|\b(?:I can|I will|I'll|I help)\b|(?:^"
     r"|[.!?] )You can use this\b"
 )
@@ -191,7 +192,7 @@ def description_is_not_stuffed(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"{max(quoted, short)} keywords in a row; say the situations instead", found[1].span)
 
 
-_TOO_BROAD = re.compile(
+_TOO_BROAD = lazy(
     r"\b(?:always use this(?: skill)?(?! (?:when|if|for|before|after|to|on|in))"
     r"|use (?:this (?:skill )?)?for (?:any|all|every) (?:task|request|question|code|work|prompt)s?\b"
     r"(?! (?:to|that|about|for|of|in|on|involving|related|with|which))"

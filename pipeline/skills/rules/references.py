@@ -13,14 +13,15 @@ from urllib.parse import unquote
 
 from pipeline.skills.findings import Provenance, Severity, Span
 from pipeline.skills.markdown import Markdown
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import BEST_PRACTICES, SPECIFICATION, Problem, rule
 from pipeline.skills.rules.spec_fields import license_files, shown
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.subject import Subject
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|\?|mailto:")
-_PLACEHOLDER = re.compile(r"[<>{}*$|%\s…]|\.\.\.|\[|\]|\bYYYY\b|\bXXX?\b|\b(?:your|my|foo|bar|path/to)\b|example\.com")
-_BUNDLED_PATH = re.compile(r"(?:\./)?((?:references?|scripts|assets|templates|resources)/[\w./-]*\w\.[A-Za-z0-9]{1,8})")
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|\?|mailto:")
+_PLACEHOLDER = lazy(r"[<>{}*$|%\s…]|\.\.\.|\[|\]|\bYYYY\b|\bXXX?\b|\b(?:your|my|foo|bar|path/to)\b|example\.com")
+_BUNDLED_PATH = lazy(r"(?:\./)?((?:references?|scripts|assets|templates|resources)/[\w./-]*\w\.[A-Za-z0-9]{1,8})")
 _MAX_REFERENCES = 2_000
 
 
@@ -186,7 +187,7 @@ def references_are_one_level_deep(skill: Subject) -> Iterator[Problem]:
             yield Problem(message, reference.span, file=reference.page)
 
 
-_ALWAYS_USED = re.compile(
+_ALWAYS_USED = lazy(
     r"(?:^|/)(?:licen[cs]e|copying|notice|readme|changelog|__init__|requirements|package(?:-lock)?|pyproject|setup|uv"
     r"|skill|metadata|agents|claude|openai|conftest|cargo|go|tsconfig|makefile|dockerfile|gemfile)[^/]*$|^evals?/|^tests?/|/tests?/"
     r"|^agents/|(?:^|/)\.[^/]+",

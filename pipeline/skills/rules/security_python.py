@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from pipeline.skills.findings import Provenance, Severity
+from pipeline.skills.patterns import lazy
 from pipeline.skills.programs import Program, programs
 from pipeline.skills.rules.registry import Problem, rule
 from pipeline.skills.rules.security_shell import STORES, download_severity, leak, runs_download, unwrapped
@@ -21,15 +22,15 @@ from pipeline.skills.scripts import Language, Script
 from pipeline.skills.subject import Subject
 
 _EXECUTORS = frozenset({"exec", "eval", "compile", "__import__", "builtins.exec", "builtins.eval"})
-_DECODERS = re.compile(
+_DECODERS = lazy(
     r"(?:^|\.)(?:b64decode|b32decode|b85decode|a85decode|decodebytes|unhexlify|fromhex|decompress|rot13|loads)$"
 )
 _SHELL_CALLS = frozenset({"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"})
 _SUBPROCESS = frozenset(
     {"subprocess.run", "subprocess.call", "subprocess.Popen", "subprocess.check_output", "subprocess.check_call"}
 )
-_FETCH = re.compile(r"(?:^|\.)(?:urlopen|urlretrieve)$|^(?:requests|httpx|session|client|s)\.(?:get|post|request)$")
-_SEND = re.compile(
+_FETCH = lazy(r"(?:^|\.)(?:urlopen|urlretrieve)$|^(?:requests|httpx|session|client|s)\.(?:get|post|request)$")
+_SEND = lazy(
     r"^(?:requests|httpx|session|client|s|aiohttp|http)\.(?:post|put|patch|request|get)$|(?:^|\.)(?:urlopen|Request|sendall|send|sendto|storbinary|sendmail)$"
 )
 
@@ -80,7 +81,7 @@ def _shell_string(call: ast.Call) -> ast.expr | None:
     return call.args[0] if name in _SUBPROCESS and through_shell and call.args else None
 
 
-_EXECUTES = re.compile(r"\b(?:exec|eval|os\.system|os\.popen|subprocess|getoutput)\b")
+_EXECUTES = lazy(r"\b(?:exec|eval|os\.system|os\.popen|subprocess|getoutput)\b")
 
 
 @rule(
@@ -186,7 +187,7 @@ class _Taint:
         return False
 
 
-_LEAKS = re.compile(
+_LEAKS = lazy(
     r"environ|getenv|\.ssh|\.aws|\.netrc|\.env\b|credential|id_rsa|wallet|Login Data|keychain|shadow", re.IGNORECASE
 )
 
@@ -249,9 +250,7 @@ def _is_secret(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
     return False
 
 
-_OPENS_STORE = re.compile(
-    r"\.ssh|\.aws|\.netrc|\.gnupg|shadow|Login Data|logins\.json|wallet|keychain|keystore|Cookies"
-)
+_OPENS_STORE = lazy(r"\.ssh|\.aws|\.netrc|\.gnupg|shadow|Login Data|logins\.json|wallet|keychain|keystore|Cookies")
 
 
 @rule(
@@ -314,7 +313,7 @@ def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
     },
 )
 def python_does_not_run_values(skill: Subject) -> Iterator[Problem]:
-    for program, tree in _python(skill, re.compile(r"\b(?:eval|exec|system|popen|shell|pickle|yaml|getoutput)\b")):
+    for program, tree in _python(skill, lazy(r"\b(?:eval|exec|system|popen|shell|pickle|yaml|getoutput)\b")):
         reported = 0
         for call in _calls(tree):
             reason = _runs_value(call)
@@ -343,8 +342,8 @@ def _runs_value(call: ast.Call) -> str:
     return ""
 
 
-_HOSTS = re.compile(r"https?://([\w-]+(?:\.[\w-]+)+)")
-_SHADY = re.compile(
+_HOSTS = lazy(r"https?://([\w-]+(?:\.[\w-]+)+)")
+_SHADY = lazy(
     r"^(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[\w-]+\.)*(?:pastebin\.com|ngrok(?:-free)?\.(?:io|app)|webhook\.site|requestbin\.\w+|pipedream\.net"
     r"|burpcollaborator\.net|oast\.\w+|interact\.sh|transfer\.sh|0x0\.st|bit\.ly|tinyurl\.com)|(?:[\w-]+\.)+(?:onion|tk))$"
 )
@@ -385,11 +384,11 @@ def scripts_talk_to_named_hosts(skill: Subject) -> Iterator[Problem]:
             break
 
 
-_JS_EVAL = re.compile(
+_JS_EVAL = lazy(
     r"\beval\s*\(\s*(?:atob|Buffer\.from|decodeURIComponent|unescape|String\.fromCharCode|await\s+\(?await\s+fetch)"
     r"|new Function\s*\(\s*(?:atob|Buffer\.from)|child_process[^\n]*\bexec(?:Sync)?\s*\(\s*(?:atob|Buffer\.from)"
 )
-_JS_LEAK = re.compile(
+_JS_LEAK = lazy(
     r"(?:fetch|axios\.post|https?\.request)\s*\([^;]{0,300}?(?:JSON\.stringify\(\s*process\.env\s*\)|\bprocess\.env\s*[,}\)])",
     re.DOTALL,
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity
+from pipeline.skills.patterns import lazy
 from pipeline.skills.programs import Program, programs
 from pipeline.skills.rules.registry import Problem, rule
 from pipeline.skills.rules.spec_fields import shown
@@ -21,18 +22,18 @@ _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "python", "python3", "p
 _SENDERS = frozenset(
     {"curl", "wget", "nc", "ncat", "netcat", "socat", "telnet", "ftp", "scp", "rsync", "http", "sendmail", "mail"}
 )
-STORES = re.compile(
+STORES = lazy(
     r"(?:~|\$HOME|\$\{HOME\}|/root|/home/[\w.-]+|/Users/[\w.-]+)?/?\.(?:ssh/(?:id_\w+|\*|authorized_keys|config)?|aws/credentials"
     r"|netrc|gnupg|git-credentials|config/gh/hosts|config/gcloud/(?:credentials|application_default)|npmrc|pypirc|password-store)"
     r"|/etc/shadow|Login Data|logins\.json|key4\.db|Cookies\.sqlite|wallet\.dat|\.bash_history|\.zsh_history"
     r"|keychain-db|/\.config/solana/id\.json"
     r"|/Ethereum/keystore|\.electrum|\.aws(?:/|$)|\.ssh/?$"
 )
-_DOT_ENV = re.compile(r"(?:^|/|@)\.env(?:\.\w+)?$")
-SECRET_VARIABLE = re.compile(
+_DOT_ENV = lazy(r"(?:^|/|@)\.env(?:\.\w+)?$")
+SECRET_VARIABLE = lazy(
     r"\$\{?(?:[A-Z]+_)*(?:AWS_SECRET_ACCESS_KEY|SECRET(?:_KEY)?|PRIVATE_KEY|PASSWORD|PASSWD|API_KEY|ACCESS_TOKEN|TOKEN|CREDENTIALS)\}?\b"
 )
-_KNOWN_INSTALLERS = re.compile(
+_KNOWN_INSTALLERS = lazy(
     r"https://(?:(?:www\.|get\.|install\.|raw\.)?(?:astral\.sh|rustup\.rs|deno\.land|bun\.sh|brew\.sh|nvm\.sh|fnm\.vercel\.app|volta\.sh|pnpm\.io"
     r"|docker\.com|helm\.sh|ollama\.(?:com|ai)|fly\.io|railway\.app|supabase\.com|sdkman\.io|nixos\.org|determinate\.systems|poetry\.eustace\.io"
     r"|claude\.ai|opencode\.ai|mise\.run|starship\.rs|k3s\.io|tailscale\.com|foundry\.paradigm\.xyz|anchor-lang\.com|solana\.com|xmake\.io"
@@ -41,13 +42,13 @@ _KNOWN_INSTALLERS = re.compile(
     r"|raw\.githubusercontent\.com/(?:Homebrew|nvm-sh|helm|golangci|aquasecurity|anchore|trufflesecurity|ohmyzsh|rustwasm|foundry-rs)/"
     r"|dot\.net/|aka\.ms/|github\.com/(?:cli|oven-sh|denoland)/)"
 )
-_SHADY_HOST = re.compile(
+_SHADY_HOST = lazy(
     r"http://(?!localhost|127\.|0\.0\.0\.0)|https?://\d{1,3}(?:\.\d{1,3}){3}|pastebin\.|gist\.githubusercontent|bit\.ly|tinyurl|t\.co/|ngrok"
     r"|transfer\.sh|0x0\.st|paste\.|raw\.ghostbin|\.onion|\.tk/|\.xyz/|is\.gd|discordapp\.com/attachments|evil|attacker|malicious|c2\.",
     re.IGNORECASE,
 )
-_URL = re.compile(r"https?://[^\s\"'`)>|;]+")
-_POWERSHELL = re.compile(
+_URL = lazy(r"https?://[^\s\"'`)>|;]+")
+_POWERSHELL = lazy(
     r"\b(?:iex|Invoke-Expression)\b[^\n]*(?:DownloadString|iwr|Invoke-WebRequest|irm|Invoke-RestMethod)"
     r"|(?:DownloadString|\biwr\b|Invoke-WebRequest|\birm\b|Invoke-RestMethod)[^\n]*\|\s*(?:iex|Invoke-Expression)\b",
     re.IGNORECASE,
@@ -113,7 +114,7 @@ def _problem(program: Program, command: Command, message: str, severity: Severit
 )
 def nothing_is_downloaded_and_run(skill: Subject) -> Iterator[Problem]:
     reported: set[tuple[str, int]] = set()
-    for program, command in shell_commands(skill, re.compile(r"\b(?:curl|wget|fetch|aria2c)\b")):
+    for program, command in shell_commands(skill, lazy(r"\b(?:curl|wget|fetch|aria2c)\b")):
         if not runs_download(command) or (program.file, command.span.line) in reported:
             continue
         reported.add((program.file, command.span.line))
@@ -163,7 +164,7 @@ def download_severity(address: str) -> Severity:
 def nothing_encoded_is_run(skill: Subject) -> Iterator[Problem]:
     reported: set[tuple[str, int]] = set()
     for program, command in shell_commands(
-        skill, re.compile(r"\b(?:base64|base32|xxd|openssl|gunzip|zcat|uudecode|eval|rev)\b")
+        skill, lazy(r"\b(?:base64|base32|xxd|openssl|gunzip|zcat|uudecode|eval|rev)\b")
     ):
         stages = [unwrapped(stage) for stage in command.pipeline()]
         decodes = any(_decodes(stage) for stage in stages)
@@ -191,7 +192,7 @@ def _decodes(command: Command) -> bool:
     return command.name in ("gunzip", "zcat", "uudecode", "rev")
 
 
-_FLOW_WORDS = re.compile(r"\b(?:curl|wget|nc|ncat|netcat|socat|scp|rsync|telnet|mail|/dev/tcp)\b")
+_FLOW_WORDS = lazy(r"\b(?:curl|wget|nc|ncat|netcat|socat|scp|rsync|telnet|mail|/dev/tcp)\b")
 
 
 @rule(
@@ -325,7 +326,7 @@ def _posted_secret(command: Command) -> str:
 def credential_stores_are_left_alone(skill: Subject) -> Iterator[Problem]:
     for program, command in shell_commands(
         skill,
-        re.compile(
+        lazy(
             r"\.ssh|\.aws|\.netrc|\.gnupg|shadow|Login Data|logins\.json|wallet|keychain|security find|_history"
             r"|git-credentials|keystore"
         ),
@@ -357,7 +358,7 @@ def credential_stores_are_left_alone(skill: Subject) -> Iterator[Problem]:
     good=VALID + "\n```bash\nrm -rf ./build\n```\n",
 )
 def destruction_is_guarded(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(skill, re.compile(r"\brm\b|\bdd\b|mkfs|chmod|\bfind\b|:\(\)|shred")):
+    for program, command in shell_commands(skill, lazy(r"\brm\b|\bdd\b|mkfs|chmod|\bfind\b|:\(\)|shred")):
         reason = _destroys(command)
         if reason:
             yield _problem(program, command, reason, Severity.INFO if command.guarded else Severity.WARNING)
@@ -388,7 +389,7 @@ def _destroys(command: Command) -> str:
     return ""
 
 
-_STARTUP = re.compile(
+_STARTUP = lazy(
     r"(?:~|\$HOME|\$\{HOME\}|/root|/etc)?/?\.(?:bashrc|zshrc|bash_profile|zprofile|profile|zshenv|bash_login)\b|/etc/(?:cron|profile|rc\.local|systemd)"
     r"|LaunchAgents|LaunchDaemons|authorized_keys|\.git/hooks/|\.config/autostart|\.claude/settings|\.cursor/rules|CLAUDE\.md|AGENTS\.md|/etc/sudoers"
 )
@@ -408,9 +409,7 @@ _STARTUP = re.compile(
     good={"pdf-forms/SKILL.md": VALID, "pdf-forms/scripts/setup.sh": "#!/bin/sh\nmkdir -p out\n"},
 )
 def nothing_stays_behind(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(
-        skill, re.compile(_STARTUP.pattern + r"|crontab|systemctl|launchctl|schtasks")
-    ):
+    for program, command in shell_commands(skill, lazy(_STARTUP.pattern + r"|crontab|systemctl|launchctl|schtasks")):
         reason = ""
         if command.name == "crontab" and not ({"-l", "-h", "--help", "-e"} & set(command.arguments)):
             reason = "installs a cron job"
@@ -456,7 +455,7 @@ _TYPOS = dict(zip(_TYPO_PAIRS.split()[::2], _TYPO_PAIRS.split()[1::2], strict=Tr
     good=VALID + "\n```bash\npip install requests==2.32.3\n```\n",
 )
 def packages_come_from_the_registry(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(skill, re.compile(r"\b(?:pip3?|uv|npm|yarn|pnpm|gem)\b")):
+    for program, command in shell_commands(skill, lazy(r"\b(?:pip3?|uv|npm|yarn|pnpm|gem)\b")):
         words = list(command.arguments)
         if command.name not in ("pip", "pip3", "npm", "yarn", "pnpm", "uv", "gem") or not {"install", "add", "i"} & set(
             words

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pipeline.skills.document import LineMap
 from pipeline.skills.findings import Provenance, Severity
 from pipeline.skills.markdown import Markdown, Passage
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import Problem, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
@@ -41,11 +42,11 @@ def pages(skill: Subject) -> Iterator[tuple[str, Markdown]]:
     yield from skill.pages
 
 
-_TAGS = re.compile(r"(?<![\U0001F3F4\U000E0020-\U000E007E])[\U000E0000-\U000E007F]+")
-_BIDI = re.compile(r"[\u202A-\u202E\u2066-\u2069]")
-_ZERO_WIDTH = re.compile(r"[\u200B-\u200D\u2060\uFEFF\u180E\u2061-\u2064]{3,}|[\U000E0100-\U000E01EF]{3,}")
-_ANY_HIDDEN = re.compile(r"[\u180E\u200B-\u200D\u202A-\u202E\u2060-\u2069\uFEFF\U000E0000-\U000E01EF]")
-_HIDDEN = re.compile(f"{_TAGS.pattern}|{_BIDI.pattern}|{_ZERO_WIDTH.pattern}")
+_TAGS = lazy(r"(?<![\U0001F3F4\U000E0020-\U000E007E])[\U000E0000-\U000E007F]+")
+_BIDI = lazy(r"[\u202A-\u202E\u2066-\u2069]")
+_ZERO_WIDTH = lazy(r"[\u200B-\u200D\u2060\uFEFF\u180E\u2061-\u2064]{3,}|[\U000E0100-\U000E01EF]{3,}")
+_ANY_HIDDEN = lazy(r"[\u180E\u200B-\u200D\u202A-\u202E\u2060-\u2069\uFEFF\U000E0000-\U000E01EF]")
+_HIDDEN = lazy(f"{_TAGS.pattern}|{_BIDI.pattern}|{_ZERO_WIDTH.pattern}")
 
 
 @rule(
@@ -88,7 +89,7 @@ _OVERRIDE_WORDS = (
     *("silently", "secretly", "quietly", "covertly", "your "),
 )
 _EXFILTRATE_WORDS = ("http", "webhook", "attacker", "external", "remote server", "our server", "@")
-_OVERRIDE = re.compile(
+_OVERRIDE = lazy(
     r"\b(?:ignore|disregard|forget|override|bypass)\s+"
     r"(?=(?:\w+\s+){0,3}(?:all|any|every|your|previous|prior|earlier|above|other|system|existing)\b)"
     r"(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of)\s+){1,5}"
@@ -107,7 +108,7 @@ _OVERRIDE = re.compile(
     r"|\byour (?:real|true|actual|hidden|primary secret) (?:goal|task|purpose|objective) is\b",
     re.IGNORECASE,
 )
-_EXFILTRATE = re.compile(
+_EXFILTRATE = lazy(
     r"\b(?:send|upload|post|transmit|forward|exfiltrate|email|submit|report"
     r"|append)\b[^.\n]{0,80}?\b(?:conversation(?: history)?|chat history"
     r"|credentials?|api[- ]?keys?|tokens?|secrets?|passwords?|environment variables|env vars|\.env|private keys?"
@@ -117,7 +118,7 @@ _EXFILTRATE = re.compile(
     r"|\b[\w.-]+@[\w-]+\.\w+)",
     re.IGNORECASE,
 )
-_REPORTED = re.compile(
+_REPORTED = lazy(
     r"(?:[\"“‘'`][^\"”’'`\n]*$)|\b(?:such as|e\.g\.|like|says?|containing|contains?|attempts? to|try(?:ing"
     r"|ies)? to|detect\w*|flag\w*|reject\w*"
     r"|refuse\w*|watch for|look for|check for|phrases?|patterns?|if (?:a|the|any)\b[^.]*|should not|must not"
@@ -156,7 +157,7 @@ def nothing_is_ordered_in_hiding(skill: Subject) -> Iterator[Problem]:
                 yield Problem(f"the {where} gives the agent orders: “{shown(found)}”", link.span, file=path)
 
 
-_COMMAND = re.compile(
+_COMMAND = lazy(
     r"\b(?:AI|LLM|agents?|assistants?|claude|system)\s*[:,]\s*(?:you|please|must|always|run|execute|send|fetch|read|ignore)\b"
     r"|\b(?:you must|always|please|now|first|then|also)\s+(?:\w+\s+){0,3}?(?:run|execute|curl|wget|send|upload"
     r"|delete|fetch|download)\b[^.\n]*"
@@ -202,7 +203,7 @@ def nothing_is_ordered_against_the_user(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"“{shown(match[0])}” in the description works against the user", value.span)
 
 
-_ABOUT_ATTACKS = re.compile(
+_ABOUT_ATTACKS = lazy(
     r"inject|jailbreak|attack|threat|security|malicious|adversar|red.?team|detect|anti-?pattern|examples?|test|don'?t|avoid|never|mistake",
     re.IGNORECASE,
 )
@@ -223,45 +224,43 @@ def _is_reported_speech(found: Passage) -> bool:
 
 
 _CREDENTIALS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    ("AWS access key", "IA", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("GitHub token", "_", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})\b")),
-    ("GitLab token", "glpat-", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}\b")),
-    ("Anthropic key", "sk-ant-", re.compile(r"\bsk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{60,}")),
+    ("AWS access key", "IA", lazy(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("GitHub token", "_", lazy(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})\b")),
+    ("GitLab token", "glpat-", lazy(r"\bglpat-[A-Za-z0-9_-]{20,}\b")),
+    ("Anthropic key", "sk-ant-", lazy(r"\bsk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{60,}")),
     (
         "OpenAI key",
         "sk-",
-        re.compile(r"\bsk-(?:proj-[A-Za-z0-9_-]{40,}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})\b"),
+        lazy(r"\bsk-(?:proj-[A-Za-z0-9_-]{40,}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})\b"),
     ),
-    ("Slack token", "xox", re.compile(r"\bxox[baprs]-\d{8,}-[A-Za-z0-9-]{16,}")),
+    ("Slack token", "xox", lazy(r"\bxox[baprs]-\d{8,}-[A-Za-z0-9-]{16,}")),
     (
         "Slack webhook",
         "hooks.slack",
-        re.compile(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,}/B[A-Z0-9]{8,}/[A-Za-z0-9]{24}"),
+        lazy(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,}/B[A-Z0-9]{8,}/[A-Za-z0-9]{24}"),
     ),
-    ("Google API key", "AIza", re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
-    ("Stripe key", "k_live_", re.compile(r"\b[rs]k_live_[0-9A-Za-z]{20,}\b")),
-    ("npm token", "npm_", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("SendGrid key", "SG.", re.compile(r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b")),
-    ("Hugging Face token", "hf_", re.compile(r"\bhf_[A-Za-z]{34}\b")),
-    ("Telegram bot token", ":AA", re.compile(r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b")),
+    ("Google API key", "AIza", lazy(r"\bAIza[0-9A-Za-z_-]{35}\b")),
+    ("Stripe key", "k_live_", lazy(r"\b[rs]k_live_[0-9A-Za-z]{20,}\b")),
+    ("npm token", "npm_", lazy(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("SendGrid key", "SG.", lazy(r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b")),
+    ("Hugging Face token", "hf_", lazy(r"\bhf_[A-Za-z]{34}\b")),
+    ("Telegram bot token", ":AA", lazy(r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b")),
     (
         "Discord webhook",
         "/api/webhooks/",
-        re.compile(r"https://discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}"),
+        lazy(r"https://discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}"),
     ),
     (
         "private key",
         "PRIVATE KEY",
-        re.compile(
-            r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY(?: BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+)"
-        ),
+        lazy(r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY(?: BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+)"),
     ),
 )
-_ASSIGNED = re.compile(
+_ASSIGNED = lazy(
     r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*[:=]\s*"
     r"[\"']([^\s\"'<>${}]{16,100})[\"']"
 )
-_EXAMPLE = re.compile(
+_EXAMPLE = lazy(
     r"example|sample|dummy|fake|your|xxx|\*\*\*|\.\.\.|placeholder|changeme|redacted|test|demo|here|insert|replace|mock|secret|password"
     r"|1234|abc|0000|aaaa|key[-_]|[-_]key|token",
     re.IGNORECASE,
@@ -346,7 +345,7 @@ def tools_are_scoped(skill: Subject) -> Iterator[Problem]:
             return
 
 
-_DYNAMIC = re.compile(r"(?<![\w`!])!`([^`\n]+)`")
+_DYNAMIC = lazy(r"(?<![\w`!])!`([^`\n]+)`")
 
 
 @rule(

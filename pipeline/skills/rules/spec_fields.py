@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Edit, Provenance, Severity, Span
 from pipeline.skills.frontmatter import YamlType, YamlValue, is_yaml_1_1_boolean
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import SPECIFICATION, Problem, Profile, rule
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.subject import Subject
@@ -28,10 +29,8 @@ CLIENT_FIELDS = {
     "user-invocable": "Claude Code and VS Code",
     "when_to_use": "Claude Code",
 }
-_KEBAB = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_LICENSE_FILE = re.compile(
-    r"(?<![\w./-])((?:[\w-]+/)*(?:LICEN[CS]E|COPYING|NOTICE)[\w-]*(?:\.[A-Za-z]{2,4})?)(?![\w/])"
-)
+_KEBAB = lazy(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LICENSE_FILE = lazy(r"(?<![\w./-])((?:[\w-]+/)*(?:LICEN[CS]E|COPYING|NOTICE)[\w-]*(?:\.[A-Za-z]{2,4})?)(?![\w/])")
 _PORTABLE_ERROR = {Profile.PORTABLE: Severity.ERROR}
 
 

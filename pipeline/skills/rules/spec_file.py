@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pipeline.skills.document import DocumentProblemKind, SkillDocument
 from pipeline.skills.findings import Edit, Provenance, Severity
 from pipeline.skills.frontmatter import YamlProblem, YamlProblemKind, YamlType, compose
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import SPECIFICATION, Problem, rule
 from pipeline.skills.subject import Subject
 
@@ -142,7 +142,7 @@ def yaml_parses(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"the frontmatter is not YAML: {problem.message}", problem.span, edits=edits)
 
 
-_FIELD_LINE = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):[ \t]+(\S.*?)[ \t\r]*")
+_FIELD_LINE = lazy(r"([A-Za-z][A-Za-z0-9_-]*):[ \t]+(\S.*?)[ \t\r]*")
 
 
 def _quote_line(document: SkillDocument, line: int) -> tuple[Edit, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pipeline.skills.files import EntryKind, Symlink
 from pipeline.skills.findings import Edit, Provenance, Severity, Span
 from pipeline.skills.markdown import MAX_MARKDOWN, BlockKind, Markdown
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.registry import BEST_PRACTICES, SCRIPTS, SPECIFICATION, Problem, Profile, rule
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.scripts import Language
@@ -115,7 +116,7 @@ def long_pages_have_contents(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"{page.lines.count:,} lines and no table of contents", Span(1, 1, 1, 1), file=path)
 
 
-_CONTENTS = re.compile(r"^#*\s*\**(?:table of contents|contents|toc|index|overview of sections)\b", re.I | re.M)
+_CONTENTS = lazy(r"^#*\s*\**(?:table of contents|contents|toc|index|overview of sections)\b", re.I | re.M)
 HUMAN_FILES = {
     "readme.md": "agents do not read it, people find it twice",
     "changelog.md": "agents do not need the history",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity, Span
 from pipeline.skills.markdown import BlockKind
+from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.content import prose
 from pipeline.skills.rules.description import has_trigger
 from pipeline.skills.rules.registry import (
@@ -29,7 +30,7 @@ from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.scripts import Command, Language, Script, fence_language
 from pipeline.skills.subject import Subject
 
-_CHECK = re.compile(
+_CHECK = lazy(
     r"\b(?:verif|validat|check|test|confirm|review|assert|dry.?run|inspect|compare|ensure|diff|lint|preview|approv|proof)",
     re.IGNORECASE,
 )
@@ -146,7 +147,7 @@ def scripts_do_not_ask(skill: Subject) -> Iterator[Problem]:
 
 
 _RUNNERS = {"npx": 1, "bunx": 1, "uvx": 1, "pipx": 2}
-_PINNED = re.compile(r".+(?:@v?\d|==\d|@[0-9a-f]{7,})")
+_PINNED = lazy(r".+(?:@v?\d|==\d|@[0-9a-f]{7,})")
 
 
 def _runner_package(command: Command) -> str | None:

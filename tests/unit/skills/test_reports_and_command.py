@@ -16,7 +16,6 @@ from bot.cli import main
 from pipeline.skills.changed import UnknownReferenceError, changed_paths, touched_skills
 from pipeline.skills.configuration import ConfigurationError, read_configuration
 from pipeline.skills.document import read_document
-from pipeline.skills.findings import Severity
 from pipeline.skills.fixing import fixed_files
 from pipeline.skills.installers import Installer, found_by
 from pipeline.skills.markdown import Markdown, _parser
@@ -272,29 +271,6 @@ def test_several_processes_say_the_same_as_one(repository):
 def test_installers_find_what_they_find_beside_a_usual_skill(path, finders):
     skills = ["skills/usual", path]
     assert {i for i in Installer if path in found_by(i, skills, ())} == finders
-
-
-LARGE = {
-    "five megabytes on one line": VALID + "x" * 5_000_000 + "\n",
-    "ten thousand brackets": VALID + "[" * 10_000 + "\n",
-    "ten thousand closing brackets": VALID + "![](" * 10_000 + "\n",
-    "a hundred thousand links": VALID + "[a](b.md) " * 100_000 + "\n",
-    "nested quotations": VALID + ">" * 5_000 + " x\n",
-    "nested lists": VALID + "".join("  " * n + "- x\n" for n in range(300)),
-    "many code spans": VALID + "`a` ``b " * 8_000 + "\n",
-    "stars": VALID + "*a **b " * 6_000 + "\n",
-    "html comments": VALID + "<!--" * 20_000 + "\n",
-    "many fences": VALID + "```\n" * 20_001,
-}
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("what", LARGE)
-def test_large_input_is_reported_and_its_cost_is_bounded(what):
-    report = validate_skill("pdf-forms", {"SKILL.md": LARGE[what]})
-    assert report.name == "pdf-forms"
-    if len(LARGE[what]) > 512 * 1024:
-        assert "STR002" in {f.rule for f in report.findings if f.severity is Severity.ERROR}
 
 
 @given(st.binary(max_size=400))
