@@ -132,6 +132,22 @@ def request_changed() -> str:
     )
 
 
+def rebuilt() -> str:
+    """On the pull request, when the job row was lost."""
+    return (
+        "My notes on this request were lost, so I have read the issue and the files of this branch again. "
+        "Reviews work as before; what was said and approved earlier is not known to me any more."
+    )
+
+
+def lost() -> str:
+    """On the issue, when the job row was lost and no pull request is left to go on from."""
+    return (
+        "My notes on this request were lost. Nothing on GitHub is changed by that: "
+        f"{command(Verb.START)} begins again from the request as it stands now."
+    )
+
+
 def too_late(login: str) -> str:
     return (
         f"{mention(login)}, I was already working with the answer before this one, so I have not used it yet. "

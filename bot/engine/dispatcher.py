@@ -23,6 +23,7 @@ from bot.store.keys import is_job, is_pull, is_shared
 from bot.subjects import concerned
 
 LARGEST_DISPATCH = 500
+_OURS_BY_BRANCH = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 BUSY = 100
 """Events in one dispatch that mean that intake is under load."""
 
@@ -137,7 +138,11 @@ class Dispatcher:
     async def _dispatch(self, fresh: Sequence[StoredEvent]) -> None:
         now = self.clock()
         begins = {stored.key for stored in fresh if stored.event.event in BEGINNING}
-        talk = [stored.id for stored in fresh if is_job(stored.key) and stored.key not in begins]
+        talk = [
+            stored.id
+            for stored in fresh
+            if is_job(stored.key) and stored.key not in begins and not _may_recover(stored.event)
+        ]
         closed = await self.inbox.close_orphans(talk, now) if talk else set()
         kept = [stored for stored in fresh if stored.id not in closed]
         for stored in kept:
@@ -292,3 +297,10 @@ def _gave_up(found: OpenKey, now: datetime) -> NewEvent:
         body=f'{{"reason": "tried {found.attempts} times without success"}}'.encode(),
         received_at=now,
     )
+
+
+def _may_recover(event: NewEvent) -> bool:
+    """Could it concern a request of ours whose job row was lost? A branch named by us, or a command on an issue."""
+    if event.event == "issue_comment":
+        return event.action == "created" and b"/skill" in event.body
+    return event.event in _OURS_BY_BRANCH and event.action != "synchronize"

@@ -112,6 +112,7 @@ class PullRequest(Remote):
     html_url: str = ""
     title: str = ""
     body: str | None = None
+    user: Account | None = None
     merged_at: dt.datetime | None = None
     merged_by: Account | None = None
     merge_commit_sha: str | None = None

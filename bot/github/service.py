@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from bot import repo_config
+from bot.checks import touched_by
 from bot.commands import codeowners
 from bot.github.cache import Lru
 from bot.github.companions import RepositoryLists
@@ -20,13 +21,16 @@ from bot.github.effects.log import EffectLog
 from bot.github.effects.perform import perform, refusal
 from bot.github.errors import GitHubError, GoneError
 from bot.github.git import GitReader, Trees
-from bot.github.models import FileContent, Permission, RepositoryRef
+from bot.github.models import Account, FileContent, Issue, Permission, RepositoryRef
 from bot.github.taxonomy import SkillsReader
 from bot.github.tokens import Purpose
 from bot.jobs.effects import Check, Effect, EffectResult, Publish
+from bot.jobs.events import IssueSnapshot
 from bot.jobs.identity import BotIdentity
-from bot.jobs.job import Repository, Role
-from bot.jobs.ports import BranchNow
+from bot.jobs.issue_form import read_request
+from bot.jobs.job import Actor, Pull, Repository, Role
+from bot.jobs.ports import BranchNow, Remains
+from bot.publish import newest_pull
 from bot.repo_config import InvalidConfigError, RepoConfig
 from pipeline.models import ReportedFinding, SkillDraft
 from pipeline.skills.taxonomy import Taxonomy
@@ -177,6 +181,32 @@ class GitHubService:
                 return None
         return files
 
+    async def remains(self, repository: Repository, issue_number: int) -> Remains | None:
+        """What is left of a request on GitHub; None when there is no such issue."""
+        client = self._connection.client(repository, Purpose.READ)
+        at = {**_names(repository), "number": issue_number}
+        try:
+            issue = await client.getitem("/repos/{owner}/{repo}/issues/{number}", at, Issue)
+        except GoneError:
+            return None
+        if issue.pull_request is not None:
+            return None
+        found = Remains(issue=snapshot(issue))
+        branch = f"skill/issue-{issue_number}"
+        context = await self._context(Check(key="", head_sha="", path="", pull_number=0), "", repository)
+        pull = await newest_pull(branch, context)
+        if pull is None or pull.user is None or not self.identity.is_login(pull.user.login):
+            return found
+        reader = self._reader(repository)
+        touched = await touched_by(pull.number, await reader.tree_of(pull.head.sha), reader, context)
+        path = next((folder for folder in touched if folder != repo_config.PATH), "")
+        if not path:
+            return found
+        ours = Pull(number=pull.number, branch=branch, head_sha=pull.head.sha, path=path, digest="", url=pull.html_url)
+        return found.model_copy(
+            update={"pull": ours, "files": (await self.read_skill(repository, pull.head.sha, path)).files}
+        )
+
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""
         try:
@@ -229,6 +259,20 @@ class GitHubService:
 
 def _names(repository: Repository) -> dict[str, str | int]:
     return {"owner": repository.owner, "repo": repository.name}
+
+
+def snapshot(issue: Issue) -> IssueSnapshot:
+    """An issue as the API shows it, in the shape that events have."""
+    author = issue.user or Account(login="ghost", id=10137)
+    kind = author.type if author.type in {"User", "Bot", "Organization", "Mannequin"} else "User"
+    return IssueSnapshot(
+        number=issue.number,
+        title=issue.title,
+        author=Actor.model_validate({"login": author.login, "id": author.id, "type": kind}),
+        labels=frozenset(label.name for label in issue.labels),
+        open=issue.state == "open",
+        request=read_request(issue.title, issue.body or "", author.login),
+    )
 
 
 def role_of(answer: Permission) -> Role:

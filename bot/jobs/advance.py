@@ -13,17 +13,19 @@ from datetime import datetime
 
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
-from bot.jobs import review
+from bot.jobs import recovery, review
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
 from bot.jobs.job import Actor, Job, JobStatus, Repository, Role, skill_path
 from bot.jobs.machine import decide, queue_after, settle
-from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, Steps
+from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, Remains, Steps
 from bot.repo_config import RepoConfig
 from pipeline.journey import Journey
 from pipeline.models import Value
 from pipeline.skills.taxonomy import Taxonomy
 
+RECOVERING = frozenset({"issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"})
+"""Events that may concern a request of ours whose job row was lost."""
 _MAX_TURNS = 200  # far above any real conversation within one wake-up; ends a loop of ours instead of paying for it
 
 
@@ -55,6 +57,10 @@ class Settled(Value):
 
 class Saved(Value):
     rev: int
+
+
+class Left(Value):
+    remains: Remains | None
 
 
 class Read(Value):
@@ -136,7 +142,7 @@ class _Worker:
 
     async def _handle_row(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
         """One stored event. Rows that concern no job cost no request."""
-        if job is None and row.event != "issues":
+        if job is None and row.event not in {"issues", *RECOVERING}:
             return None
         repository = repository_of(row) or (job.repository if job is not None else None)
         if repository is None:
@@ -157,7 +163,24 @@ class _Worker:
             code_owners=ranked.code_owners,
             actor=getattr(getattr(event, "actor", None), "login", ""),
         )
+        if job is None and row.event != "issues":
+            job = await self._recovered(repository, event, facts, f"{number}:{row.id}")
+            if job is None:
+                return None
         return await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
+
+    async def _recovered(self, repository: Repository, event: ev.Event, facts: Facts, name: str) -> Job | None:
+        """The job rebuilt from what GitHub holds; None when this was never ours."""
+        if not recovery.may_concern_us(event, facts.bot_login):
+            return None
+
+        async def look() -> Left:
+            return Left(remains=await self.ports.github.remains(repository, int(self.key.rpartition(":")[2])))
+
+        left = (await self.steps.run(f"remains:{name}", Left, look)).remains
+        if left is None or (not left.issue.open and left.pull is None):
+            return None
+        return await self._apply(recovery.rebuild(repository, left, event, facts), facts, f"{name}:rebuilt")
 
     async def _config(self, repository: Repository, name: str) -> RepoConfig:
         async def look() -> Known:

@@ -6,8 +6,8 @@ from typing import Protocol, TypeVar
 from pydantic import Field
 
 from bot.jobs.effects import Effect, EffectResult
-from bot.jobs.events import InboxRow
-from bot.jobs.job import Job, Repository, Role
+from bot.jobs.events import InboxRow, IssueSnapshot
+from bot.jobs.job import Job, Pull, Repository, Role
 from bot.repo_config import RepoConfig
 from pipeline.models import Value
 from pipeline.skills.taxonomy import Taxonomy
@@ -57,6 +57,14 @@ class BranchNow(Value):
     files: dict[str, str] | None = None
 
 
+class Remains(Value):
+    """What GitHub still holds of a request whose job row is not there: the issue, and our newest pull request."""
+
+    issue: IssueSnapshot
+    pull: Pull | None = None
+    files: dict[str, str] | None = None
+
+
 class GitHub(Protocol):
     """Reads and writes on one GitHub, already authenticated per repository."""
 
@@ -72,6 +80,10 @@ class GitHub(Protocol):
 
     async def branch_now(self, repository: Repository, branch: str, path: str, known: str) -> BranchNow:
         """The branch, with the text files of the skill at `path` unless its tip is still `known`."""
+        ...
+
+    async def remains(self, repository: Repository, issue_number: int) -> Remains | None:
+        """What is left of a request on GitHub; None when there is no such issue."""
         ...
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...

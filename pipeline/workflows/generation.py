@@ -42,6 +42,10 @@ class GenerationWorkflow(PhaseWorkflow):
         return preview(journey, generation, session)
 
     async def _write(self, journey: Journey, understanding: Understanding, session: Session) -> Generation:
+        if journey.existing is not None and journey.in_review:
+            now = assessed(journey.existing, understanding.plan, understanding.requirements, session.runtime.taxonomy)
+            start = describe(now, understanding, rounds=0, changes=[])
+            return await self._change(journey, start, understanding, session)
         if journey.existing is not None:
             return await self._extend(journey.existing, journey, understanding, session)
         async with session.module("GenerateSkillContent", "Writing the draft"):

@@ -47,9 +47,8 @@ class UnderstandingWorkflow(PhaseWorkflow):
         if open_questions:
             return stop_at(journey, self._clarify(journey, open_questions))
 
-        wanted = _extended(journey, session)
-        if wanted is not None:
-            existing = await _read_existing(wanted, session)
+        existing = await self._existing(journey, session)
+        if existing is not None:
             journey = journey.model_copy(update={"existing": existing})
             structure = Structure(existing.name, description_of(existing))
             return await self._plan(journey, requirements, structure, session)
@@ -61,9 +60,16 @@ class UnderstandingWorkflow(PhaseWorkflow):
 
         return await self._plan(journey, requirements, structure, session)
 
+    async def _existing(self, journey: Journey, session: Session) -> SkillDraft | None:
+        """The skill to change: the one in review, or the one that the request or an answer names."""
+        if journey.in_review and journey.existing is not None:
+            return journey.existing
+        wanted = _extended(journey, session)
+        return await _read_existing(wanted, session) if wanted is not None else None
+
     def _questions(self, journey: Journey, requirements: Requirements, session: Session) -> list[Ambiguity]:
         asked = journey.clarifications
-        if journey.proceed_on_assumptions or len(asked) >= journey.options.max_question_rounds:
+        if journey.in_review or journey.proceed_on_assumptions or len(asked) >= journey.options.max_question_rounds:
             return []
         ambiguities = [*_about_duplicates(journey, requirements, session), *requirements.ambiguities]
         return significance.significant(ambiguities, asked, journey.options.max_questions)
@@ -123,7 +129,7 @@ class UnderstandingWorkflow(PhaseWorkflow):
             requirements=requirements, intent=intent, taxonomy=placement, dependencies=dependencies, plan=plan
         )
         journey = journey.model_copy(update={"understanding": understanding})
-        if journey.options.confirm_plan:
+        if journey.options.confirm_plan and not journey.in_review:
             return stop_at(
                 journey,
                 ConfirmCheckpoint(

@@ -359,6 +359,8 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.status_reply": notices.status_reply(kit.job(), config),
         "notices.waiting_for_start": notices.waiting_for_start(say("skill-request")),
         "notices.request_changed": notices.request_changed(),
+        "notices.rebuilt": notices.rebuilt(),
+        "notices.lost": notices.lost(),
         "notices.too_late": notices.too_late("ada"),
         "notices.issue_gone": notices.issue_gone(say("the issue was transferred to another repository")),
         "notices.answer_edited": notices.answer_edited("ada"),
