@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import skills_ref
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 
@@ -46,6 +47,10 @@ class Bot:
     environment: dict[str, Any] = field(default_factory=dict)
     _runner: web.AppRunner | None = None
     _service: Service | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._service is not None
 
     @property
     def service(self) -> Service:
@@ -191,5 +196,21 @@ async def town(root: Path, database_url: str, **environment: Any) -> AsyncIterat
         await bot.start()
         try:
             yield Town(github, bot)
+            if bot.is_running:
+                await _accepted_by_the_reference(bot, root / "produced")
         finally:
             await bot.stop()
+
+
+async def _accepted_by_the_reference(bot: Bot, folder: Path) -> None:
+    """Every skill that a test had written is valid by the reference library as well."""
+    for row in await bot.service.stores.jobs.list_jobs():
+        journey = row.job.journey
+        result = journey.validation or journey.generation
+        if result is None:
+            continue
+        skill = folder / str(row.job.issue_number) / result.draft.name
+        for path, text in result.draft.files.items():
+            (skill / path).parent.mkdir(parents=True, exist_ok=True)
+            (skill / path).write_text(text)
+        assert skills_ref.validate(skill) == [], f"the skill of #{row.job.issue_number}"
