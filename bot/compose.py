@@ -27,6 +27,7 @@ from bot.store.keys import is_check
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
+from bot.tracking import CLOSE_SECONDS, build_tracker, watched
 from pipeline.lm import ModelSettings, build
 from pipeline.lm.settings import explain
 from pipeline.runtime import Drafter
@@ -43,7 +44,10 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
         )
     model = build_model(settings)
+    tracker = build_tracker(settings)
     exits = AsyncExitStack()
+    if tracker is not None:
+        exits.push_async_callback(asyncio.to_thread, tracker.close, CLOSE_SECONDS)
     try:
         connection = await exits.enter_async_context(connect(github_options(settings, metrics)))
         identity = await _patiently(connection.identity, settings)
@@ -59,14 +63,15 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         reconciler = Reconciler(connection, identity, SqlLedger(stores), github.config, ACCEPTED.__contains__)
         healing = asyncio.create_task(reconciler.forever(timedelta(minutes=settings.reconcile_minutes)))
         exits.push_async_callback(_ended, healing)
+    jobs, listener = watched(stores.jobs, progress, tracker, settings.github_api_url)
     ports = Ports(
-        store=stores.jobs,
+        store=jobs,
         github=github,
         run_pipeline=Drafting(
             model=model,
             calls=stores.calls,
             interrupted=stores.jobs.interrupted,
-            listener=progress,
+            listener=listener,
             clock=_now,
             skill_files=github.skill_files,
         ),

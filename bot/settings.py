@@ -65,7 +65,10 @@ class Settings(BaseSettings):
     model_budget_tokens: int | None = Field(None, description="for one job, prompts and answers together")
     model_budget_usd: float | None = Field(None, description="for one job; counted where prices are known")
     model_concurrency: int = Field(8, description="calls in flight at once, over all jobs")
-    mlflow_tracking_uri: str = Field("", description="where runs are recorded; empty: no tracking")
+    mlflow_tracking_uri: str = Field(
+        "",
+        description="MLflow server (https://HOST) or database (sqlite:///FILE) that records jobs; empty: no tracking",
+    )
 
     workers: int = Field(16, ge=1, le=500, description="jobs advanced at the same time by this process")
     jobs_per_repository: int = Field(

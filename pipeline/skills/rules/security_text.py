@@ -267,6 +267,18 @@ _EXAMPLE = lazy(
 )
 
 
+_KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL)
+
+
+def masked(text: str) -> str:
+    """The text without anything in a credential's format, for records that outlive the conversation."""
+    text = _KEY_BLOCK.sub("[removed: private key]", text)
+    for name, needle, pattern in _CREDENTIALS:
+        if needle in text:
+            text = pattern.sub(f"[removed: {name}]", text)
+    return text
+
+
 def entropy(text: str) -> float:
     """Bits per character."""
     counts = Counter(text)
