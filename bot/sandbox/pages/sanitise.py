@@ -1,6 +1,7 @@
 """HTML from outside, built anew from a short list of elements; what is not on the list never reaches the page.
 
-Every text and attribute is written escaped and every element that was opened is closed, so text cannot leave its box.
+Only comments are hidden; a script's text is shown as text. Text and attributes are written escaped and every
+element that was opened is closed, so text cannot leave its box.
 """
 
 import html
@@ -17,12 +18,6 @@ _PLAIN = frozenset(
     }
 )
 _VOID = frozenset(("br", "hr"))
-_UNREADABLE = frozenset(
-    {
-        *("script", "style", "iframe", "object", "template", "textarea", "title", "noscript", "noembed", "select"),
-        *("svg", "math"),
-    }
-)
 _ONLY_INSIDE = {
     "li": ("ul", "ol"),
     "thead": ("table",),
@@ -36,6 +31,7 @@ _SCHEMES = frozenset(("", "http", "https", "mailto"))
 _LANGUAGE = re.compile(r"language-[\w+#.-]+")
 _ALIGN = re.compile(r"text-align:\s*(left|right|center)")
 _TASK = re.compile(r"^\s*\[([ xX])\] ")
+_EMPTY_HEADER = re.compile(r"<th( class=\"\w+\")?></th>")  # says nothing of its column
 _FIRST_HEADING = 3
 
 Words = Callable[[str], str]
@@ -66,20 +62,16 @@ class _Builder(HTMLParser):
         self._words, self._link = words, link
         self._out: list[str] = []
         self._open: list[tuple[str, str]] = []  # the name in the source, the name that was written
-        self._hidden: list[str] = []
         self._outline: list[int] = []
 
     def finish(self) -> str:
         while self._open:
             self._close()
-        return "".join(self._out)
+        return _EMPTY_HEADER.sub(r"<td\1></td>", "".join(self._out))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag in _UNREADABLE or self._hidden:
-            if tag in _UNREADABLE:
-                self._hidden.append(tag)
-        elif tag in _VOID:
+        if tag in _VOID:
             self._out.append(f"<{tag}>")
         elif tag == "img":
             self._image(given)
@@ -96,17 +88,11 @@ class _Builder(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if self._hidden:
-            if tag == self._hidden[-1]:
-                self._hidden.pop()
-            return
         if tag in (name for name, _ in self._open):
             while self._close() != tag:
                 pass
 
     def handle_data(self, data: str) -> None:
-        if self._hidden:
-            return
         names = {name for name, _ in self._open}
         if names & {"a", "code", "pre"}:
             self._out.append(html.escape(data))

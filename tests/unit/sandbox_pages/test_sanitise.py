@@ -141,6 +141,8 @@ def test_hidden_comments_vanish_and_folding_stays() -> None:
         ("- [x] done\n- [ ] not", "<li>☑ done</li>\n<li>☐ not</li>"),
         ("|a|\n|-:|\n|1|", '<td class="right">1</td>'),
         ("# one\n### two\n## three", "<h3>one</h3>\n<h4>two</h4>\n<h4>three</h4>"),
+        ("||b|\n|-|-|\n|1|2|", "<td></td>\n<th>b</th>"),
+        ("<svg>still <script>all</script> here", "<p>still all here</p>"),
         ("1 < 2 & 3", "1 &lt; 2 &amp; 3"),
     ],
 )
