@@ -20,6 +20,7 @@ from bot.jobs.advance import Ports, advance_job
 from bot.jobs.identity import BotIdentity
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
+from bot.presence import Presence
 from bot.progress import Progress
 from bot.pull_checks import PullChecks
 from bot.settings import PREFIX, Settings, SettingsError
@@ -87,7 +88,8 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         else:
             await advance_job(key, task, steps, ports)
 
-    return Parts(advance=advance, close=exits.aclose)
+    presence = Presence(stores.jobs.find, github, identity)
+    return Parts(advance=advance, on_stored=presence, close=exits.aclose)
 
 
 def github_options(settings: Settings, metrics: Metrics) -> GitHubOptions:
