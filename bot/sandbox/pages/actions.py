@@ -148,7 +148,7 @@ def review(press: Press) -> str:
 def remark(press: Press) -> str:
     """A comment on a line of a file of the pull request."""
     line = press.field("line")
-    if not line.isdecimal():
+    if not (line.isascii() and line.isdecimal()):
         raise ApiError(422, "The line must be a number, as shown at the left of the file.")
     number = press.params["number"]
     where: JsonObject = {"path": press.field("path"), "line": int(line), "side": press.field("side") or "RIGHT"}

@@ -237,3 +237,112 @@ async def test_an_open_page_is_told_of_changes(github: GitHub, browser: Browser)
         while not (line := await answer.content.readline()).startswith(b"data:"):
             assert line
         assert f'"event": "issues", "number": {number}' in line.decode()
+
+
+# --- pull requests ---------------------------------------------------------------------------------------------------
+
+
+async def _pull(github: GitHub) -> int:
+    """A pull request of morgan with one file and a check run with a note and a button."""
+    morgan = github.as_user("morgan")
+    await morgan.commit("topic", {"skills/new/SKILL.md": "# New\n\n<b>bold</b>\n"}, "Add new")
+    number = await morgan.open_pull("topic", "Add new")
+    head = (await github.pull(number))["head"]["sha"]
+    note = {
+        "path": "skills/new/SKILL.md",
+        "start_line": 3,
+        "end_line": 3,
+        "annotation_level": "warning",
+        "message": "Mind <it>",
+    }
+    output = {"title": "1 note", "summary": "a **note**", "annotations": [note]}
+    action = {"label": "Fix it", "description": "Repair", "identifier": "fix"}
+    run = {"name": "rules", "head_sha": head, "conclusion": "failure", "output": output, "actions": [action]}
+    await (await github.as_installation()).post("/repos/acme/skills/check-runs", run)
+    return number
+
+
+def _announced(github: GitHub) -> list[tuple[str, str | None, str]]:
+    return [(change.event, change.action, change.actor) for change in github.sandbox.world.feed.history]
+
+
+async def test_a_line_is_discussed_where_it_stands(github: GitHub, browser: Browser) -> None:
+    number = await _pull(github)
+    page = await browser.open(f"/acme/skills/pull/{number}/files")
+    assert "<ins>&lt;b&gt;bold&lt;/b&gt;</ins>" in page
+    head = github.sandbox.repository.pulls[0].head_sha
+    remark = {"path": "skills/new/SKILL.md", "commit": head, "line": "3", "body": "Why **bold**?"}
+    page = await browser.send(f"/_pages/acme/skills/pulls/{number}/remark", remark)
+    assert page.index("<ins>&lt;b&gt;") < page.index("Why <strong>bold</strong>?")
+    said = github.sandbox.repository.pulls[0].review_comments[0]
+    await browser.send(f"/_pages/acme/skills/pulls/{number}/remarks/{said.id}/reply", {"body": "Because"})
+    assert [each.body for each in github.sandbox.repository.pulls[0].review_comments] == ["Why **bold**?", "Because"]
+    assert ("pull_request_review_comment", "created", "riley") in _announced(github)
+
+
+@pytest.mark.parametrize("line", ["", "x", "99", "٣"])
+async def test_a_line_that_the_diff_does_not_show_is_refused(github: GitHub, browser: Browser, line: str) -> None:
+    number = await _pull(github)
+    await browser.open(f"/acme/skills/pull/{number}/files")
+    head = github.sandbox.repository.pulls[0].head_sha
+    remark = {"path": "skills/new/SKILL.md", "commit": head, "line": line, "body": "kept for copying"}
+    page = await browser.send(f"/_pages/acme/skills/pulls/{number}/remark", remark)
+    assert browser.status in (200, 422)
+    assert (browser.status == 200) == (line == "٣")
+    assert "kept for copying" in page
+
+
+async def test_a_review_is_submitted(github: GitHub, browser: Browser) -> None:
+    number = await _pull(github)
+    await browser.open(f"/acme/skills/pull/{number}")
+    review = {"event": "REQUEST_CHANGES", "body": "Not yet"}
+    page = await browser.send(f"/_pages/acme/skills/pulls/{number}/review", review)
+    assert "changes requested" in page
+    assert ("pull_request_review", "submitted", "riley") in _announced(github)
+
+
+async def test_a_check_runs_buttons_are_for_those_with_write_access(github: GitHub, browser: Browser) -> None:
+    number = await _pull(github)
+    run = github.sandbox.repository.runs[0].id
+    page = await browser.open(f"/acme/skills/pull/{number}/checks")
+    assert "Mind &lt;it&gt;" in page
+    assert ">Fix it</button>" not in page
+    for path in ("actions/fix", "rerun"):
+        await browser.open(f"/acme/skills/pull/{number}/checks")
+        await browser.send(f"/_pages/acme/skills/runs/{run}/{path}", {"number": str(number)})
+        assert browser.status == 403
+    await browser.open(f"/acme/skills/pull/{number}/checks")
+    await browser.become("morgan")
+    assert ">Fix it</button>" in browser.page
+    for path in ("actions/fix", "rerun"):
+        await browser.send(f"/_pages/acme/skills/runs/{run}/{path}", {"number": str(number)})
+        assert browser.at == f"/acme/skills/pull/{number}/checks"
+    assert _announced(github)[-2:] == [
+        ("check_run", "requested_action", "morgan"),
+        ("check_run", "rerequested", "morgan"),
+    ]
+    await browser.open(f"/acme/skills/runs/{run}")
+    assert "1 note" in browser.page
+
+
+async def test_merging_is_for_those_with_write_access_and_of_what_they_saw(github: GitHub, browser: Browser) -> None:
+    number = await _pull(github)
+    pull = github.sandbox.repository.pulls[0]
+    page = await browser.open(f"/acme/skills/pull/{number}")
+    assert "Merge pull request</button>" not in page
+    await browser.send(f"/_pages/acme/skills/pulls/{number}/merge", {"sha": pull.head_sha})
+    assert browser.status == 403
+    await browser.open(f"/acme/skills/pull/{number}")
+    await browser.become("morgan")
+    await browser.send(f"/_pages/acme/skills/pulls/{number}/merge", {"sha": "0" * 40})
+    assert (browser.status, pull.merged) == (409, False)
+    await browser.open(f"/acme/skills/pull/{number}")
+    page = await browser.send(f"/_pages/acme/skills/pulls/{number}/merge", {"sha": pull.head_sha, "method": "squash"})
+    assert pull.merged
+    assert "Merged by morgan" in page
+    page = await browser.open("/acme/skills/blob/main/skills/new/SKILL.md")
+    assert "<h3>New</h3>" in page
+    await browser.open(f"/acme/skills/commit/{pull.merge_commit_sha}")
+    assert browser.status == 200
+    await browser.open("/acme/skills/tree/topic/skills/new")
+    assert browser.status == 200
