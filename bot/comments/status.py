@@ -12,6 +12,7 @@ from bot.comments.words import OUTLINE, command, counted, day, listed, person, s
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.repo_config import RepoConfig
 from pipeline.checkpoints import EventType, WorkflowEvent
+from pipeline.journey import Journey
 from pipeline.models import Phase
 
 PHASES: tuple[Phase, ...] = ("understanding", "generation", "validation")
@@ -179,11 +180,20 @@ def _result(job: Job, phase: Phase) -> str:
         return f": {inline_code(plan.skill_metadata.name)} in {inline_code(plan.taxonomy_path)}"
     if phase == "generation" and journey.generation:
         files = counted(len(journey.generation.draft.files), "file")
-        approved = f", approved by {person(journey.approved_by)}" if journey.approved_by else ""
-        return f": {files}, preview {inline_code(journey.generation.draft.short_digest)}{approved}"
+        return f": {files}, version {inline_code(journey.generation.draft.short_digest)}{_approval(journey)}"
     if phase == "validation" and journey.validation:
         return f": {len(journey.validation.checks_performed)} checks, {_findings(job)}"
     return ""
+
+
+def _approval(journey: Journey) -> str:
+    """Who approved this version; of a later one, which version was approved."""
+    if not journey.approved_by or journey.generation is None:
+        return ""
+    if journey.approved_digest == journey.generation.draft.digest:
+        return f", approved by {person(journey.approved_by)}"
+    older = inline_code(journey.approved_digest[:8])
+    return f", refined in review after {person(journey.approved_by)} approved {older}"
 
 
 def _findings(job: Job) -> str:
