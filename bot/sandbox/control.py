@@ -14,6 +14,7 @@ from bot.sandbox.deliveries import DeliveryRule, Mishap, Order
 from bot.sandbox.errors import ApiError, malformed, not_found
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.forms import list_forms, submit
+from bot.sandbox.loopback import is_from_this_machine
 from bot.sandbox.model import Account, AccountKind, Installation, Issue, Protection, Repository, Role
 from bot.sandbox.ops import checks, installations, issues
 from bot.sandbox.render import issues as render_issues
@@ -23,8 +24,6 @@ from bot.sandbox.values import JsonObject, iso, parse_instant
 
 if TYPE_CHECKING:
     from bot.sandbox.server import Sandbox
-
-_LOOPBACK = ("127.0.0.1", "::1")
 
 
 class Control:
@@ -71,7 +70,7 @@ class Control:
         self, handler: Callable[[web.Request, Body], Awaitable[object]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.StreamResponse:
-            if request.remote not in _LOOPBACK:
+            if not is_from_this_machine(request):
                 raise web.HTTPForbidden(text="The sandbox is controlled from this machine only.")
             try:
                 raw = await request.read()

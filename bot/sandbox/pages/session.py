@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError
+from bot.sandbox.loopback import is_called_by_loopback_name
 from bot.sandbox.model import Account, AccountKind
 from bot.sandbox.world import World
 
-_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 _SITES_ALLOWED = ("", "same-origin", "none")
 
 
@@ -39,7 +39,7 @@ class Sessions:
 
     def visitor(self, request: web.Request) -> Visitor:
         """Raises ApiError 403 for another host's name (a rebound DNS entry), 404 when there is nobody to be."""
-        if request.url.host not in _LOOPBACK_HOSTS:
+        if not is_called_by_loopback_name(request):
             raise ApiError(403, "The sandbox answers under its loopback address only.")
         people = {each.login: each for each in self.people()}
         if not people:

@@ -273,3 +273,12 @@ async def test_an_observer_sees_all_and_can_refuse(github: GitHub) -> None:
     assert (await github.as_user("riley").request("GET", f"{REPO}/labels")).status == 599
     await github.as_user("riley").request("GET", REPO)
     assert watcher.statuses == [599, 200]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "rebound.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=["rebound name", "foreign page"]
+)
+async def test_no_web_page_can_drive_the_sandbox(github: GitHub, headers: dict[str, str]) -> None:
+    async with github.session.get(f"{github.sandbox.url}/_sandbox/state", headers=headers) as response:
+        assert response.status == 403
+        assert "ghp_" not in await response.text()
