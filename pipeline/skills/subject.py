@@ -8,13 +8,17 @@ import posixpath
 from functools import cached_property
 
 from pipeline.skills.document import SKILL_FILE, LineMap, SkillDocument, read_document
-from pipeline.skills.files import Entry, EntryKind, FileTree, TooBigError, join
+from pipeline.skills.files import DiskTree, Entry, EntryKind, FileTree, TooBigError, join
 from pipeline.skills.frontmatter import YamlProblemKind
 from pipeline.skills.markdown import Markdown
 from pipeline.skills.scripts import Script, may_be_script, script_at
 
 MAX_ENTRIES = 5_000
 """Files of one skill looked at; what lies beyond is reported, not read."""
+MAX_EXTRACT = 400
+"""Entries of the tree looked at to tell whether it holds anything but SKILL.md files."""
+SKILLS_OF_AN_EXTRACT = 5
+"""A small repository may well hold nothing but a few SKILL.md files."""
 
 
 class Subject:
@@ -120,6 +124,24 @@ class Subject:
             if script is not None:
                 found.append(script)
         return tuple(found)
+
+    @cached_property
+    def is_extract(self) -> bool:
+        """Whether the tree holds several skills on disk and not one other file: somebody took the SKILL.md files out of
+        a repository, so that what else a skill bundles cannot be known. The tree is looked at up to `MAX_EXTRACT`.
+        """
+        if not isinstance(self.tree, DiskTree) or self.tree.exists(".git"):
+            return False
+        skills = 0
+        for count, entry in enumerate(self.tree.walk("")):
+            if entry.kind is EntryKind.DIRECTORY:
+                continue
+            if posixpath.basename(entry.path) != SKILL_FILE:
+                return False
+            skills += 1
+            if count > MAX_EXTRACT:
+                break
+        return skills >= SKILLS_OF_AN_EXTRACT
 
     @property
     def has_fields(self) -> bool:

@@ -47,11 +47,17 @@ file. Security errors can be silenced by the baseline only. A comment or entry t
 - **STR003**, **STR012**: warnings, not errors; the specification has no limit, and an unclosed fence is valid.
 - **STR005**: absolute links are warnings, and only for folders of a file system: `/docs/x` is mostly a web path.
 - **STR004**: code spans count only when the skill has that folder; skills often speak of a project's own `scripts/`.
+- **STR004** in a folder on disk that is no Git repository and holds five or more SKILL.md files and nothing else:
+  somebody took them out of their repositories, so nothing can be known of other files. One note per skill says so; the
+  licence file of **SPEC018** is not asked for. A single skill without other files is judged as it is.
+- **STR004** does not take `[x](label)` or `[x](wiki/page)` for files: no extension, and no folder a skill would have.
 - **STR007**, **DES003**, **DES008**: notes; as warnings they were right and nobody's problem.
 - **STR013** leaves trailing spaces alone: two of them are a line break.
 - **SEC004**: installers of well-known tools are notes, other HTTPS installers warnings; the rest are errors.
 - **SEC012**: only hosts made for hiding are reported, not every host a script names.
 - **TAX001**: a warning, and copies for different agents are no duplicates.
+- **TAX002** leaves alone what lies below `tests/`, `fixtures/`, `testdata/`, `examples/`, `samples/` or `templates/`:
+  nobody is meant to install it. `--profile strict` asks for it all the same.
 - **DES011** says nothing when there is no trigger set at all: that would be a finding on nearly every skill.
 - **SPEC024** is new (YAML 1.1 booleans); **SEC017**-**SEC020** split Python and JavaScript from the shell rules.
 """

@@ -22,6 +22,7 @@ from pipeline.skills.subject import Subject
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|\?|mailto:")
 _PLACEHOLDER = lazy(r"[<>{}*$|%\s…]|\.\.\.|\[|\]|\bYYYY\b|\bXXX?\b|\b(?:your|my|foo|bar|path/to)\b|example\.com")
 _BUNDLED_PATH = lazy(r"(?:\./)?((?:references?|scripts|assets|templates|resources)/[\w./-]*\w\.[A-Za-z0-9]{1,8})")
+_BUNDLED_FOLDER = lazy(r"(?:references?|scripts|assets|templates|resources|examples)/")
 _MAX_REFERENCES = 2_000
 
 
@@ -93,6 +94,17 @@ def _is_there(skill: Subject, reference: Reference) -> bool:
     },
 )
 def references_exist(skill: Subject) -> Iterator[Problem]:
+    missing = list(missing_references(skill))
+    if missing and skill.is_extract:
+        message = f"{len(missing)} paths cannot be looked up: there are only SKILL.md files here"
+        yield Problem(message, missing[0].span, severity=Severity.INFO)
+        return
+    for reference in missing:
+        yield Problem(f"`{shown(reference.raw)}` is not in the skill", reference.span, file=reference.page)
+
+
+def missing_references(skill: Subject) -> Iterator[Reference]:
+    """The references to files of the skill that are not there."""
     folders = {entry.path.split("/", 1)[0] for entry in skill.entries if "/" in entry.path}
     for reference in (*references(skill), *page_references(skill)):
         if reference.path.startswith(("../", "/")) or reference.path == ".." or _is_there(skill, reference):
@@ -100,9 +112,16 @@ def references_exist(skill: Subject) -> Iterator[Problem]:
         top = reference.path.split("/", 1)[0]
         if not reference.is_link and (reference.page or top not in folders):
             continue  # prose about a project's own `scripts/…`, not about this skill
-        if reference.is_link and "." not in posixpath.basename(reference.path) and "/" not in reference.path:
-            continue  # `[x](label)`: a wiki-style label, not a path
-        yield Problem(f"`{shown(reference.raw)}` is not in the skill", reference.span, file=reference.page)
+        if reference.is_link and not _names_a_file(reference):
+            continue
+        yield reference
+
+
+def _names_a_file(reference: Reference) -> bool:
+    """Whether a link is a path of this skill, not a label or a page of some wiki: `[x](label)`, `[x](wiki/page)`."""
+    if "." in posixpath.basename(reference.path) or reference.raw.startswith("./") or reference.raw.endswith("/"):
+        return True
+    return bool(_BUNDLED_FOLDER.match(reference.path))
 
 
 @rule(

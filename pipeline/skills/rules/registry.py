@@ -60,6 +60,7 @@ class RepositoryProblem:
     span: Span = WHOLE_FILE
     severity: Severity | None = None
     evidence: str = ""
+    profiles: Mapping[Profile, Severity] | None = None
 
 
 Example = str | Mapping[str, str | bytes | Symlink]
@@ -103,7 +104,7 @@ class Rule:
         if problem is not None and problem.severity is not None:
             severity = problem.severity
             overrides = {key: value for key, value in self.profiles.items() if value is Severity.OFF}
-        if isinstance(problem, Problem) and problem.profiles is not None:
+        if problem is not None and problem.profiles is not None:
             overrides = problem.profiles
         severity = overrides.get(profile, severity)
         if profile is Profile.STRICT and Profile.STRICT not in overrides and severity is Severity.WARNING:

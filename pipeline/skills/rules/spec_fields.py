@@ -394,7 +394,7 @@ def license_is_a_string(skill: Subject) -> Iterator[Problem]:
     else:
         for match in _LICENSE_FILE.finditer(value.text):
             looks_like_a_file = "." in match[1] or "/" in match[1] or value.text.strip() == match[1]
-            if looks_like_a_file and not skill.exists(match[1]):
+            if looks_like_a_file and not skill.exists(match[1]) and not skill.is_extract:
                 message = f"`license` names `{shown(match[1])}`, which is not in the skill"
                 yield Problem(message, span, severity=Severity.WARNING)
 

@@ -10,12 +10,13 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline.skills.findings import WHOLE_FILE, Provenance, Severity, Span
 from pipeline.skills.frontmatter import YamlType
 from pipeline.skills.installers import MARKETPLACE, PLUGIN, Installer, found_by, listed_skills, plugins_of, read_text
 from pipeline.skills.repository import Repository, SkillSummary
-from pipeline.skills.rules.registry import Problem, RepositoryProblem, repository_rule, rule
+from pipeline.skills.rules.registry import Problem, Profile, RepositoryProblem, repository_rule, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.similarity import TextIndex, weighted_words
@@ -25,6 +26,22 @@ INSTALLER = "https://github.com/vercel-labs/skills"
 PLUGINS = "https://code.claude.com/docs/en/plugin-marketplaces"
 OVERLAP = 0.88
 CODEX_BUDGET = 8_000
+_SAMPLE_FOLDERS = frozenset(
+    {
+        "test",
+        "tests",
+        "fixtures",
+        "__fixtures__",
+        "testdata",
+        "test-data",
+        "example",
+        "examples",
+        "samples",
+        "templates",
+    }
+)
+"""Folders whose skills nobody is meant to install."""
+_ONLY_STRICT = {Profile.STRICT: Severity.WARNING}
 _AGENT_HOMES = (
     ".claude",
     ".agents",
@@ -157,7 +174,8 @@ def bodies_differ(repository: Repository) -> Iterator[RepositoryProblem]:
     Severity.WARNING,
     Provenance.CLIENT,
     client="installers",
-    what="a skill that neither `npx skills` nor `gh skill`, Claude Code, Codex, Copilot or Gemini CLI would find",
+    what="a skill that neither `npx skills` nor `gh skill`, Claude Code, Codex, Copilot or Gemini CLI would find (one "
+    "below `tests/`, `fixtures/`, `examples/` or `templates/` only by the profile `strict`)",
     why="Each looks in certain folders only. A skill elsewhere exists for nobody.",
     source=INSTALLER,
     fix="Move it to `skills/NAME/`, or to `.agents/skills/NAME/` for the repository's own agents.",
@@ -174,7 +192,9 @@ def skills_can_be_found(repository: Repository) -> Iterator[RepositoryProblem]:
         found |= found_by(installer, paths, plugins)
     for skill in repository.skills:
         if skill.path in repository.subjects and skill.path not in found and skill.name:
-            yield _at(skill, f"no installer or client finds a skill at {shown(skill.path)}")
+            told = _at(skill, f"no installer or client finds a skill at {shown(skill.path)}")
+            is_sample = not _SAMPLE_FOLDERS.isdisjoint(skill.path.lower().split("/")[:-1])
+            yield replace(told, severity=Severity.OFF, profiles=_ONLY_STRICT) if is_sample else told
 
 
 @repository_rule(

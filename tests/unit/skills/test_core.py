@@ -153,6 +153,18 @@ def test_every_pattern_that_is_compiled_late_is_a_pattern():
     assert all(re.compile(pattern.pattern, pattern.flags) for pattern in found)
 
 
+@pytest.mark.parametrize("folder", ["tests/x/y", "fixtures/x/y", "docs/Examples/x", "a/testdata/b", "src/templates/x"])
+def test_a_sample_nobody_installs_need_not_be_found_unless_strictly_asked(folder):
+    files = {f"{folder}/pdf-forms/SKILL.md": VALID, "skills/pdf-merge/SKILL.md": VALID.replace("-forms", "-merge")}
+
+    def severities(profile):
+        report = validate_tree(files, options=Options(profile=profile, is_repository=True))
+        return [finding.severity for finding in report.findings if finding.rule == "TAX002"]
+
+    assert severities(Profile.DEFAULT) == []
+    assert severities(Profile.STRICT) == [Severity.WARNING]
+
+
 def test_a_pass_with_errors_is_not_shown_as_clean():
     report = validate_tree({"pdf-forms/SKILL.md": SECRET})
     assert "pdf-forms  pass, with errors" in render_text(report)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bot.cli import main
 from pipeline.skills.changed import UnknownReferenceError, changed_paths, touched_skills
 from pipeline.skills.configuration import ConfigurationError, read_configuration
 from pipeline.skills.document import read_document
+from pipeline.skills.findings import Severity
 from pipeline.skills.fixing import fixed_files
 from pipeline.skills.installers import Installer, found_by
 from pipeline.skills.markdown import Markdown, _parser
@@ -321,21 +321,6 @@ def test_the_faster_dispatch_gives_the_parser_s_own_tokens(parts):
     assert ours == theirs
 
 
-def test_mutated_skills_never_crash_the_validator():
-    random_bytes = random.Random(7)
-    seeds = [case.skill for case in CASES if isinstance(case.skill, str)]
-    for _ in range(400):
-        data = bytearray(random_bytes.choice(seeds).encode("utf-8", "surrogatepass") or b"-")
-        for _ in range(random_bytes.randint(1, 6)):
-            position = random_bytes.randrange(len(data))
-            data[position : position + random_bytes.randint(0, 3)] = random_bytes.randbytes(random_bytes.randint(0, 3))
-            data = data or bytearray(b"-")
-        files = {"SKILL.md": bytes(data)}
-        repaired = {"x/SKILL.md": bytes(data)}
-        found = validate_skill("x", files).findings
-        fixed_files(repaired, found)
-
-
 def test_links_have_the_place_of_their_target():
     text = VALID + "\n> See [one](a.md)\n> and [two](b.md).\n"
     document = read_document(text.encode())
@@ -347,3 +332,49 @@ def test_a_named_pipe_is_a_finding(tmp_path):
     (tmp_path / "pdf-forms").mkdir()
     os.mkfifo(tmp_path / "pdf-forms" / "SKILL.md")
     assert validate(tmp_path).skills[0].verdict.value == "unloadable"
+
+
+def skills_on_disk(folder, count, extra=()):
+    for n in range(count):
+        path = folder / f"skills/s{n}/SKILL.md"
+        path.parent.mkdir(parents=True)
+        path.write_text(VALID.replace("pdf-forms", f"s{n}") + f"\nRead [the fields](references/f{n}.md) first.\n")
+    for name in extra:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("count", "extra", "severity"),
+    [
+        (5, (), Severity.INFO),
+        (4, (), Severity.WARNING),
+        (5, ("README.md",), Severity.WARNING),
+        (5, (".git/HEAD",), Severity.WARNING),
+        (5, ("skills/s0/references/other.md",), Severity.WARNING),
+    ],
+)
+def test_missing_files_are_noted_once_where_only_skill_files_were_taken_along(tmp_path, count, extra, severity):
+    skills_on_disk(tmp_path, count, extra)
+    for skill in validate(tmp_path).skills:
+        assert [finding.severity for finding in skill.findings if finding.rule == "STR004"] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("target", "is_reported"),
+    [
+        ("references/gone.md", True),
+        ("./gone", True),
+        ("scripts/gone", True),
+        ("gone/", True),
+        ("gone.md#part", True),
+        ("label", False),
+        ("wiki/page", False),
+        ("https://example.org/gone.md", False),
+        ("#part", False),
+        ("<path>.md", False),
+    ],
+)
+def test_a_link_is_a_path_of_the_skill_only_where_it_looks_like_one(target, is_reported):
+    rules = {f.rule for f in validate_skill("pdf-forms", {"SKILL.md": VALID + f"\nSee [x]({target}).\n"}).findings}
+    assert ("STR004" in rules) == is_reported
