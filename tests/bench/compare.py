@@ -232,7 +232,7 @@ def labelled(root: Path) -> tuple[list[tuple[Path, bool]], list[tuple[Path, bool
     return edges, security
 
 
-def timed(tool: Tool, folder: Path, rounds: int = 2) -> str:
+def timed(tool: Tool, folder: Path, rounds: int = 1) -> str:
     """Wall time of the whole command, its memory, and how many skills it gives an error."""
     runs = [
         measure(tool.command(folder), environ=os.environ | {"NO_COLOR": "1"} | (tool.environ or {}))
@@ -294,7 +294,7 @@ Measured on {date}, {load}, Python {python}.
 | --- | --: | --: | --: |
 {rows_security}
 
-**{skills}**, whole command, best of two runs:
+**{skills}**, whole command:
 
 | tool | wall time | CPU time | memory | skills with an error | findings |
 | --- | --: | --: | --: | --: | --: |
