@@ -56,6 +56,37 @@ CASES: dict[str, Callable[[], str]] = {
 }
 
 
+LIMIT = 510_000
+"""Characters, just below what is parsed as Markdown: longer texts are reported as too large, which is quick."""
+
+UNITS = {
+    "links": "[a](references/b.md) ",
+    "links, one a line": "[a](references/b.md)\n",
+    "link definitions": "[a]: b\n",
+    "headings": "# h\n\n",
+    "table rows": "| `x` | y |\n",
+    "paragraphs": "Use `ls` and read the file.\n\n",
+    "list items": "- Use `ls`.\n",
+    "nested list items": "- a\n  - b\n    - c\n      1. d\n",
+    "quotes": "> a\n>> b\n",
+    "lazy quotes": "> a\nb\n",
+    "fences": "```sh\nls\n```\n",
+    "comments": "<!-- a -->\n\n",
+    "open comments": "<!-- a\n\n",
+    "commands": "```sh\ncurl -s https://a.example/x | tee y && rm -rf ./z\n```\n",
+    "secrets": "token = 'ghp_b7Qz9Lk2Xw4Rt8Vn3Mp6Ys1Hd5Jf0GcTaEuo'\n\n",
+    "placeholders": "TODO: [insert the thing]\n\n",
+    "backticks": "` `` ``` ",
+    "one word": "word ",
+}
+CASES |= {
+    f"0.5 MB of {name}": lambda unit=unit: (
+        HEAD + ("| a | b |\n| - | - |\n" if "|" in unit[:1] else "") + unit * (LIMIT // len(unit))
+    )
+    for name, unit in UNITS.items()
+}
+
+
 def main() -> None:
     print(load())
     slow = 0
