@@ -227,12 +227,13 @@ class Markdown:
             position = found + len(needle)
         return self.lines.span(position - len(needle), position)
 
-    def prose_matches(self, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
+    def prose_matches(self, pattern: re.Pattern[str], *needles: str, also: Sequence[str] = ()) -> Iterator[Passage]:
         """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out.
 
-        `needles`, in lower case, are texts one of which every match is near: only blocks that hold one are searched.
+        `needles`, in lower case, are texts one of which every match is near: only blocks that hold one are searched,
+        and, with `also`, one of those too.
         """
-        return self._prose.search(pattern, needles)
+        return self._prose.search(pattern, needles, also)
 
     def text_matches(self, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
         """Where a pattern matches in any block, code included; `needles` as for `prose_matches`."""
@@ -296,8 +297,11 @@ class _Joined:
             return lowered
         return "".join(low if len(low := c.lower()) == 1 else c for c in self.text)
 
-    def search(self, pattern: re.Pattern[str], needles: Sequence[str]) -> Iterator[Passage]:
-        for index in sorted(self._holding(needles)) if needles else range(len(self.blocks)):
+    def search(self, pattern: re.Pattern[str], needles: Sequence[str], also: Sequence[str] = ()) -> Iterator[Passage]:
+        holding = self._holding(needles) if needles else set(range(len(self.blocks)))
+        if also and holding:
+            holding &= self._holding(also)
+        for index in sorted(holding):
             start = self.starts[index]
             end = self.starts[index + 1] - len(self.SEPARATOR) if index + 1 < len(self.starts) else len(self.text)
             for match in pattern.finditer(self.text, start, end):

@@ -38,7 +38,10 @@ def body(skill: Subject) -> Markdown:
     return skill.markdown
 
 
-_PLACEHOLDER_WORDS = ("todo", "fixme:", "tbd", "lorem", "[", "replace", "placeholder", "coming soon")
+_PLACEHOLDER_WORDS = (
+    *("todo", "fixme:", "tbd", "lorem", "replace", "this is a placeholder", "coming soon"),
+    *("[insert", "[describe", "[add", "[fill in", "[placeholder"),
+)
 _PLACEHOLDER = lazy(
     r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:"
     r"|(?<![\"“'`])\blorem ipsum\b|\bTODO: (?:add"

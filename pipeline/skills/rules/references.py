@@ -38,15 +38,25 @@ class Reference:
 
 
 def references(skill: Subject) -> Iterator[Reference]:
-    """What SKILL.md and the bundled pages point to."""
+    """What SKILL.md points to."""
     if skill.markdown is not None:
-        yield from _references_of("", skill.markdown)
+        yield from _known_references(skill, "", skill.markdown)
 
 
 def page_references(skill: Subject) -> Iterator[Reference]:
     """What the bundled Markdown files point to."""
     for path, page in skill.pages:
-        yield from _references_of(path, page)
+        yield from _known_references(skill, path, page)
+
+
+def _known_references(skill: Subject, path: str, page: Markdown) -> tuple[Reference, ...]:
+    """A page's references, looked for once."""
+    key = f"references {path}"
+    found = skill.memo.get(key)
+    if found is None:
+        found = skill.memo[key] = tuple(_references_of(path, page))
+    assert isinstance(found, tuple)
+    return found
 
 
 def _references_of(page: str, markdown: Markdown) -> Iterator[Reference]:

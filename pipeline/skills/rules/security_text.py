@@ -88,6 +88,14 @@ _OVERRIDE_WORDS = (
     *("human", "operator", "developer", "you are", "safety", "security", "permission", "content", "approval", "hide "),
     *("silently", "secretly", "quietly", "covertly", "your "),
 )
+_OVERRIDE_VERBS = (
+    *("ignore", "disregard", "forget", "override", "bypass", "do not", "don't", "don’t", "never", "without"),
+    *("you are", "disable", "turn off", "circumvent", "hide ", "silently", "secretly", "quietly", "covertly"),
+    *("your real", "your true", "your actual", "your hidden", "your primary"),
+)
+_EXFILTRATE_VERBS = (
+    *("send", "upload", "post", "transmit", "forward", "exfiltrate", "email", "submit", "report", "append"),
+)
 _EXFILTRATE_WORDS = ("http", "webhook", "attacker", "external", "remote server", "our server", "@")
 _OVERRIDE = lazy(
     r"\b(?:ignore|disregard|forget|override|bypass)\s+"
@@ -188,11 +196,11 @@ def _directive(text: str) -> str | None:
 def nothing_is_ordered_against_the_user(skill: Subject) -> Iterator[Problem]:
     for path, page in pages(skill):
         reported: set[int] = set()
-        for pattern, needles, what in (
-            (_OVERRIDE, _OVERRIDE_WORDS, "works against the user"),
-            (_EXFILTRATE, _EXFILTRATE_WORDS, "sends data away"),
+        for pattern, needles, verbs, what in (
+            (_OVERRIDE, _OVERRIDE_WORDS, _OVERRIDE_VERBS, "works against the user"),
+            (_EXFILTRATE, _EXFILTRATE_WORDS, _EXFILTRATE_VERBS, "sends data away"),
         ):
-            for found in page.prose_matches(pattern, *needles):
+            for found in page.prose_matches(pattern, *needles, also=verbs):
                 if found.block.line in reported or _is_reported_speech(found):
                     continue
                 reported.add(found.block.line)
@@ -256,10 +264,8 @@ _CREDENTIALS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         lazy(r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY(?: BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+)"),
     ),
 )
-_ASSIGNED = lazy(
-    r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*[:=]\s*"
-    r"[\"']([^\s\"'<>${}]{16,100})[\"']"
-)
+_ASSIGNED = lazy(r"[:=]\s*[\"']([^\s\"'<>${}]{16,100})[\"']")
+_SECRET_NAME = lazy(r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*$")
 _EXAMPLE = lazy(
     r"example|sample|dummy|fake|your|xxx|\*\*\*|\.\.\.|placeholder|changeme|redacted|test|demo|here|insert|replace|mock|secret|password"
     r"|1234|abc|0000|aaaa|key[-_]|[-_]key|token",
@@ -316,6 +322,8 @@ def no_credentials(skill: Subject) -> Iterator[Problem]:
                 yield Problem(f"looks like a real {name}: {shown(masked)}", span, file=path, evidence=shown(masked))
         lowered = text.lower()
         for found in _ASSIGNED.finditer(lowered) if len(lowered) == len(text) else ():
+            if not _SECRET_NAME.search(lowered, max(0, found.start() - 60), found.start()):
+                continue
             value = text[found.start(1) : found.end(1)]
             if (
                 _EXAMPLE.search(value)
