@@ -84,6 +84,7 @@ class Journey(Value):
     description_override: str = ""
     plan_feedback: list[str] = Field(default_factory=list)
     understanding: Understanding | None = None
+    rebuilt: bool = Field(False, description="in review, known only from its branch: `existing` is what is there")
     existing: SkillDraft | None = Field(None, description="the skill to change, as it is now; None for a new one")
 
     pending_feedback: list[Feedback] = Field(default_factory=list, description="asked for, not yet incorporated")

@@ -15,14 +15,16 @@ from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent
 from bot.jobs.job import Job
 from bot.repo_config import RepoConfig
 from pipeline.models import Change, TestCases
+from pipeline.revision import version_of
 
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")
 
 
 def title(job: Job) -> str:
     """`Add skill NAME`, or `Update skill NAME` when the request names an existing one."""
-    verb = "Update" if job.journey.request.existing_skill.strip() else "Add"
-    return safe_plain(f"{verb} skill {_name(job)}", 120)
+    if not (versions := _versions(job)):
+        return safe_plain(f"Add skill {_name(job)}", 120)
+    return safe_plain(f"Update skill {_name(job)} to {versions[1]}", 120)
 
 
 def body(job: Job, config: RepoConfig) -> str:
@@ -110,12 +112,24 @@ def _what(job: Job) -> str:
     validation = job.journey.validation
     understanding = job.journey.understanding
     lines = [f"Adds the skill {inline_code(_name(job))} in {inline_code(_path(job))}."]
+    if versions := _versions(job):
+        before, after = (inline_code(version) for version in versions)
+        lines = [f"Changes the skill {inline_code(_name(job))} in {inline_code(_path(job))}: {before} → {after}."]
     if understanding:
         lines.append(safe_block(understanding.plan.skill_metadata.description, 2_000))
     if validation:
         files = "\n".join(f"| {inline_code(path)} |" for path in sorted(validation.draft.files))
         lines.append(f"| Files |\n| --- |\n{files}")
     return "\n\n".join(lines)
+
+
+def _versions(job: Job) -> tuple[str, str] | None:
+    """Version before and after, when an existing skill is changed."""
+    journey = job.journey
+    if journey.existing is None or journey.rebuilt or journey.generation is None:
+        return None
+    after = version_of(journey.generation.draft)
+    return version_of(journey.existing) or "no version", after or "an unknown version"
 
 
 def _how_to_review() -> str:

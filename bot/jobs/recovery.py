@@ -68,6 +68,7 @@ def _in_review(repository: Repository, remains: Remains, pull: Pull, files: dict
         options=facts.config.pipeline,
         status="completed",
         in_review=True,
+        rebuilt=True,
         existing=existing,
         edited_by_people=sorted(files),
     )

@@ -87,7 +87,7 @@ def build_upon(job: Job, branch: BranchNow) -> Job:
     if branch.files is None:
         return job.with_(unpublished=unpublished)
     seen = job.pull.model_copy(update={"seen_sha": branch.tip})
-    if journey.generation is None and journey.existing is not None and journey.in_review:  # rebuilt after a loss
+    if journey.generation is None and journey.existing is not None and journey.rebuilt:
         existing = journey.existing.model_copy(update={"files": branch.files})
         return job.with_(unpublished=unpublished, pull=seen, journey=journey.model_copy(update={"existing": existing}))
     if journey.generation is None:  # a new draft was asked for: it takes the place of everything

@@ -13,6 +13,7 @@ from pipeline.modules.generation import (
     assessed,
 )
 from pipeline.quality import without_code
+from pipeline.revision import next_version, revised, version_of
 from pipeline.session import Session
 from pipeline.workflows.phase import PhaseWorkflow, stop_at
 
@@ -36,13 +37,14 @@ class GenerationWorkflow(PhaseWorkflow):
             generation = await self._write(journey, understanding, session)
         else:
             generation = await self._change(journey, journey.generation, understanding, session)
+        generation = _under_its_version(journey, generation)
         journey = journey.model_copy(update={"generation": generation, "pending_feedback": []})
         if journey.in_review or journey.approved_digest == generation.draft.digest:
             return journey.model_copy(update={"phase": "validation"})
         return preview(journey, generation, session)
 
     async def _write(self, journey: Journey, understanding: Understanding, session: Session) -> Generation:
-        if journey.existing is not None and journey.in_review:
+        if journey.existing is not None and journey.rebuilt:
             now = assessed(journey.existing, understanding.plan, understanding.requirements, session.runtime.taxonomy)
             start = describe(now, understanding, rounds=0, changes=[])
             return await self._change(journey, start, understanding, session)
@@ -116,6 +118,20 @@ class GenerationWorkflow(PhaseWorkflow):
             message=f"Quality {refined.best.reward:.2f} after {refined.attempts} refinements ({refined.stopped})",
         )
         return describe(refined.best.version, understanding, rounds=refined.attempts, changes=changes)
+
+
+def _under_its_version(journey: Journey, generation: Generation) -> Generation:
+    """A changed skill gets its next version, unless a person gave it one by hand."""
+    before, after = journey.existing, generation.draft
+    if before is None or journey.rebuilt:
+        return generation
+    by_hand = "SKILL.md" in journey.edited_by_people and version_of(after) not in {
+        version_of(before),
+        next_version(before, after),
+    }
+    if by_hand:
+        return generation
+    return generation.model_copy(update={"draft": revised(before, after, generation.changes)})
 
 
 def describe(version: Assessed, understanding: Understanding, *, rounds: int, changes: list[Change]) -> Generation:

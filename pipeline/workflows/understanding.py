@@ -62,7 +62,7 @@ class UnderstandingWorkflow(PhaseWorkflow):
 
     async def _existing(self, journey: Journey, session: Session) -> SkillDraft | None:
         """The skill to change: the one in review, or the one that the request or an answer names."""
-        if journey.in_review and journey.existing is not None:
+        if journey.rebuilt:
             return journey.existing
         wanted = _extended(journey, session)
         return await _read_existing(wanted, session) if wanted is not None else None
