@@ -54,7 +54,10 @@ file. Security errors can be silenced by the baseline only. A comment or entry t
 - **STR007**, **DES003**, **DES008**: notes; as warnings they were right and nobody's problem.
 - **STR013** leaves trailing spaces alone: two of them are a line break.
 - **SEC004**: installers of well-known tools are notes, other HTTPS installers warnings; the rest are errors.
-- **SEC012**: only hosts made for hiding are reported, not every host a script names.
+- **SEC012**: the catalogue wanted every host a script names and the skill does not declare. Scripts name the service
+  they are for, and no field declares hosts; so only hosts made for hiding are reported.
+- **SEC012**, **SEC020** read code, not words about it: Python by its syntax tree; elsewhere comments, what is printed
+  and (for JavaScript) texts are blanked first.
 - **TAX001**: a warning, and copies for different agents are no duplicates.
 - **TAX002** leaves alone what lies below `tests/`, `fixtures/`, `testdata/`, `examples/`, `samples/` or `templates/`:
   nobody is meant to install it. `--profile strict` asks for it all the same.

@@ -1,6 +1,8 @@
 """The report for people at a terminal: grouped by skill, one line per finding, the totals last.
 
-Whatever comes from a skill is made printable first, so that a file cannot steer the terminal.
+Whatever comes from a skill is made printable first, so that a file cannot steer the terminal. Plain escape codes: rich
+would cost more time to import than a skill takes to check, and only wraps and highlights what is laid out here already;
+it draws the progress of long runs.
 """
 
 from __future__ import annotations

@@ -124,6 +124,7 @@ _MODULES = (
     "security_text",
     "security_shell",
     "security_python",
+    "security_literals",
     "taxonomy",
     "ignoring",
 )
