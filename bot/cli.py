@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "jobs": ("bot.operate.jobs", "look at jobs, try again, export and import"),
     "inbox": ("bot.operate.inbox", "look at stored events, requeue or drop them"),
     "replay": ("bot.operate.replay", "send a stored payload to a running service"),
+    "optimize": ("bot.operate.optimize", "learn better instructions from merged and rejected requests"),
     "doctor": ("bot.doctor.command", "look whether everything is set up well, and say what to do"),
     "setup": ("bot.setup.command", "create the GitHub App and write its settings"),
     "sandbox": ("bot.sandbox.command", "run a GitHub stand-in on this machine, to try the bot without an account"),

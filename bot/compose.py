@@ -31,6 +31,7 @@ from bot.subjects import ACCEPTED
 from bot.tracking import CLOSE_SECONDS, build_tracker, watched
 from pipeline.lm import ModelSettings, build
 from pipeline.lm.settings import explain
+from pipeline.prompts import PromptsError, load_prompts
 from pipeline.runtime import Drafter
 
 _NO_PACE = Pace(write_gap=0, notify_gap=0)
@@ -45,6 +46,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
         )
     model = build_model(settings)
+    prompts = read_prompts(settings)
     tracker = build_tracker(settings)
     exits = AsyncExitStack()
     if tracker is not None:
@@ -73,6 +75,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             calls=stores.calls,
             interrupted=stores.jobs.interrupted,
             listener=listener,
+            prompts=prompts,
             clock=_now,
             skill_files=github.skill_files,
         ),
@@ -100,6 +103,14 @@ def github_options(settings: Settings, metrics: Metrics) -> GitHubOptions:
         api_url=settings.github_api_url,
         pace=Pace() if settings.github_pacing == "github" else _NO_PACE,
     )
+
+
+def read_prompts(settings: Settings) -> dict[str, str]:
+    """Optimised instructions, by signature. Raises SettingsError."""
+    try:
+        return load_prompts(settings.prompts) if settings.prompts is not None else {}
+    except PromptsError as error:
+        raise SettingsError(f"{PREFIX}PROMPTS: {error}") from None
 
 
 def build_model(settings: Settings) -> Drafter | None:

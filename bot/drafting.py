@@ -49,6 +49,7 @@ class Drafting:
     interrupted: Callable[[str, int], Awaitable[bool]]
     listener: Listener
     clock: Callable[[], datetime]
+    prompts: Mapping[str, str]
     skill_files: Callable[[Repository, str], Awaitable[Mapping[str, str] | None]]
 
     async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int) -> Journey:
@@ -58,6 +59,7 @@ class Drafting:
             calls=InterruptibleCalls(self.calls(job.key), lambda: self.interrupted(job.key, seen)),
             emit=lambda event: self.listener.emit(job, event),
             clock=self.clock,
+            prompts=self.prompts,
             skill_files=lambda path: self.skill_files(job.repository, path),
         )
         try:

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     model_budget_tokens: int | None = Field(None, description="for one job, prompts and answers together")
     model_budget_usd: float | None = Field(None, description="for one job; counted where prices are known")
     model_concurrency: int = Field(8, description="calls in flight at once, over all jobs")
+    prompts: Path | None = Field(None, description="file of better instructions, written by `skill-fleet optimize`")
     mlflow_tracking_uri: str = Field(
         "",
         description="MLflow server (https://HOST) or database (sqlite:///FILE) that records jobs; empty: no tracking",

@@ -8,7 +8,7 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -31,6 +31,7 @@ from pipeline.lm import ModelSettings, ModelSettingsError, build
 from pipeline.lm.settings import from_environment
 from pipeline.local import LocalRepository, LocalRepositoryError
 from pipeline.models import SkillRequest
+from pipeline.prompts import load_prompts
 from pipeline.runtime import MemoryCallStore, Runtime
 from pipeline.workflows.creation import advance
 
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace, console: Console | None = None) -> int:
     try:
         repository = LocalRepository(arguments.repo)
         settings = model_settings(arguments)
+        prompts = load_prompts(Path(named)) if (named := os.environ.get("SKILL_FLEET_PROMPTS")) else {}
     except (LocalRepositoryError, ModelSettingsError, ValueError) as error:
         Console(stderr=True).print(f"skill-fleet create: {error}", markup=False)
         return UNUSABLE
@@ -71,7 +73,7 @@ def run(arguments: argparse.Namespace, console: Console | None = None) -> int:
     title = arguments.title or text.strip().split("\n")[0][:200]
     request = SkillRequest(title=title, text=text, existing_skill=arguments.skill, author=getpass.getuser()[:100])
     decide = automatic if arguments.auto_approve else Prompt(shown, approve=arguments.yes)
-    return asyncio.run(play(request, repository, settings, shown, decide))
+    return asyncio.run(play(request, repository, settings, shown, decide, prompts))
 
 
 def model_settings(arguments: argparse.Namespace) -> ModelSettings | None:
@@ -88,7 +90,12 @@ Decide = Callable[[Journey], Answer | None]
 
 
 async def play(
-    request: SkillRequest, repository: LocalRepository, settings: ModelSettings | None, console: Console, decide: Decide
+    request: SkillRequest,
+    repository: LocalRepository,
+    settings: ModelSettings | None,
+    console: Console,
+    decide: Decide,
+    prompts: Mapping[str, str] | None = None,
 ) -> int:
     """Advance and decide until the journey ends; then commit what was validated."""
     model = build(settings) if settings else None
@@ -98,6 +105,7 @@ async def play(
         model=model,
         calls=MemoryCallStore(),
         emit=tell,
+        prompts=prompts or {},
         skill_files=repository.skill_files,
     )
     try:

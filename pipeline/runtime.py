@@ -95,13 +95,15 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The world a journey runs in. `model` None means the outline drafter."""
+    """The world a journey runs in. `model` None means the outline drafter; `prompts` are better instructions,
+    by signature, for the model only."""
 
     taxonomy: Taxonomy
     model: Drafter | None = None
     calls: CallStore = field(default_factory=MemoryCallStore)
     emit: Callable[[WorkflowEvent], None] = _ignore
     skill_files: SkillFiles | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = _now
 
 

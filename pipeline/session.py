@@ -12,6 +12,7 @@ from pipeline.checkpoints import EventType, WorkflowEvent
 from pipeline.journey import Failure, Journey
 from pipeline.models import Phase, Usage
 from pipeline.outline import OutlineDrafter
+from pipeline.prompts import instructed
 from pipeline.runtime import CallFailed, Drafter, ModuleCall, Runtime, StoredResult, call_key
 from pipeline.typed import adapter, schema_digest
 
@@ -47,6 +48,9 @@ class Session:
     async def ask(self, predictor: Any, module: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The typed outputs for these inputs, paid for at most once. Raises CallFailed."""
         signature = inputs.get("signature") or predictor.signature
+        if self.runtime.model is not None and self.runtime.prompts:
+            signature = instructed(signature, self.runtime.prompts)
+            inputs = {**inputs, "signature": signature}
         call = ModuleCall(phase=self.phase, module=module, key=self._key(predictor, signature, inputs))
 
         async def run() -> StoredResult:

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import dspy
 from dspy.lm15 import (
@@ -159,14 +159,24 @@ class _Clients:
 
     def __init__(self, name: str, settings: ModelSettings) -> None:
         self.name = name
-        self.all = [_client(name, settings) for _ in range(-(-settings.concurrency // _CONNECTIONS_PER_CLIENT))]
+        self.all = [
+            _client(name, settings, MeteredLM) for _ in range(-(-settings.concurrency // _CONNECTIONS_PER_CLIENT))
+        ]
         self._turns = itertools.cycle(self.all)
 
     def next(self) -> MeteredLM:
         return next(self._turns)
 
 
-def _client(name: str, settings: ModelSettings) -> MeteredLM:
+LM = TypeVar("LM", bound=MeteredLM)
+
+
+def client(settings: ModelSettings, kind: type[LM]) -> LM:
+    """A bare client of the configured model, without our retries: for optimisation, which is DSPy's own loop."""
+    return _client(settings.model, settings, kind)
+
+
+def _client(name: str, settings: ModelSettings, kind: type[LM]) -> LM:
     provider = name.partition("/")[0]
     own = provider == settings.model.partition("/")[0]
     options: dict[str, Any] = {}
@@ -178,7 +188,7 @@ def _client(name: str, settings: ModelSettings) -> MeteredLM:
     if own and provider in ("openai", _COMPATIBLE) and _is_private(settings.api_base):
         _declare_compatible()
         routed = f"{_COMPATIBLE}/{name.partition('/')[2]}"
-    return MeteredLM(
+    return kind(
         routed,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
