@@ -77,7 +77,7 @@ SLOW = {
     "a long description": Slow(lambda n: VALID.replace("Fills", "Fills " + "word " * n), 30_000, "SPEC013"),
     "delimiters only": Slow(lambda n: "---\n" + "--- \n" * n, 20_000, "SPEC012"),
     "frontmatter without an end": Slow(lambda n: "---\n" + "a: b\n" * n, 100_000, "SPEC003"),
-    "ignore comments": Slow(lambda n: VALID + "<!-- skill-fleet: ignore CON002 so -->\n\nx\n\n" * n, 1_500, "IGN002"),
+    "ignore comments": Slow(lambda n: VALID + "<!-- skill-fleet: ignore CON002 why -->\n\nx\n\n" * n, 1_500, "IGN002"),
 }  # fmt: skip
 
 
