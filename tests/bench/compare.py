@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.skills.files import Symlink
+from pipeline.skills.findings import Severity
 from tests.bench.corpus import VARIABLE, corpus, skill_folders
 from tests.bench.measure import load, measure
 from tests.unit.skills.test_edge_cases import CASES
@@ -222,7 +223,7 @@ def labelled(root: Path) -> tuple[list[tuple[Path, bool]], list[tuple[Path, bool
         except OSError as error:
             print(f"left out, this disk cannot hold it: {case.what} ({error})", file=sys.stderr)
             continue
-        edges.append((root / "edges" / str(number), case.verdict != "pass"))
+        edges.append((root / "edges" / str(number), case.verdict != "pass" or case.severity is Severity.ERROR))
     security: list[tuple[Path, bool]] = []
     for number, (files, is_bad) in enumerate(
         [*((f, True) for f in [*BAD.values(), *MISSED.values()]), *((f, False) for f in SAFE.values())]
