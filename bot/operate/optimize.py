@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=Path, metavar="FILE", help="JSON lines instead of the service's database")
     parser.add_argument("--predictor", choices=PREDICTORS, default=PREDICTORS[0], help="whose instructions")
     parser.add_argument("--out", type=Path, default=Path("skill-fleet-prompts.json"), metavar="FILE")
-    parser.add_argument("--max-calls", type=int, default=300, help="requests to the model, all together")
-    parser.add_argument("--max-usd", type=float, default=None, help="stop looking at this cost, where prices are known")
+    parser.add_argument("--max-calls", type=int, default=300, help="questions to the model, all together")
+    parser.add_argument("--max-usd", type=float, default=None, help="end the run at this cost, where prices are known")
     parser.add_argument("--yes", action="store_true", help="do not ask before spending")
     add_database(parser)
 
@@ -60,10 +60,14 @@ def _model() -> ModelSettings:
 
 
 def _agreed(arguments: argparse.Namespace, parts: Split, settings: ModelSettings, budget: Budget) -> bool:
-    cost = f"stops at {budget.usd:.2f} USD where prices are known" if budget.usd is not None else "no limit on cost"
+    cost = (
+        f"ends with nothing at {budget.usd:.2f} USD, where prices are known"
+        if budget.usd is not None
+        else "no limit on cost"
+    )
     _say(
         f"{arguments.predictor} with {settings.model}: learns from {len(parts.train)} requests, measures on "
-        f"{len(parts.held_out)} of other repositories; at most {budget.calls} requests to the model; {cost}."
+        f"{len(parts.held_out)} of other repositories; at most {budget.calls} questions to the model; {cost}."
     )
     if arguments.yes:
         return True

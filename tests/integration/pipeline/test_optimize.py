@@ -104,7 +104,7 @@ async def test_better_instructions_are_found_measured_on_other_repositories_writ
     said = capsys.readouterr().out
     assert status == command.WRITTEN, said
     assert len(model.requests) <= CALLS
-    assert f"at most {CALLS} requests to the model" in said
+    assert f"at most {CALLS} questions to the model" in said
     found = Prompts.model_validate_json(out.read_text())
     assert found.instructions == BETTER
     assert found.held_out.after > found.held_out.before
