@@ -1,8 +1,10 @@
 """Fixtures shared by all tests: databases, and a loop that finds no socket to the outside."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.databases import PostgresServer, running_postgres
@@ -31,3 +33,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """Every test that takes this runs on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+# Continuous integration must say the same of the same commit; new examples are looked for on people's machines.
+hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("SKILL_FLEET_CI"):
+    hypothesis.settings.load_profile("ci")

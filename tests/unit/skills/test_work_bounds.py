@@ -119,6 +119,7 @@ def test_twice_the_input_is_at_most_about_twice_the_work_and_it_is_reported(what
 
 def test_the_same_skill_is_the_same_work():
     text = SLOW["links in one paragraph"].build(500)
+    work(text)  # what is made at its first use is made
     assert work(text)[0] == work(text)[0]
 
 
