@@ -5,7 +5,7 @@ lazily.
 from __future__ import annotations
 
 import posixpath
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pipeline.skills.document import SKILL_FILE, LineMap, SkillDocument, read_document
 from pipeline.skills.files import DiskTree, Entry, EntryKind, FileTree, TooBigError, join
@@ -125,23 +125,12 @@ class Subject:
                 found.append(script)
         return tuple(found)
 
-    @cached_property
+    @property
     def is_extract(self) -> bool:
         """Whether the tree holds several skills on disk and not one other file: somebody took the SKILL.md files out of
-        a repository, so that what else a skill bundles cannot be known. The tree is looked at up to `MAX_EXTRACT`.
+        a repository, so that what else a skill bundles cannot be known.
         """
-        if not isinstance(self.tree, DiskTree) or self.tree.exists(".git"):
-            return False
-        skills = 0
-        for count, entry in enumerate(self.tree.walk("")):
-            if entry.kind is EntryKind.DIRECTORY:
-                continue
-            if posixpath.basename(entry.path) != SKILL_FILE:
-                return False
-            skills += 1
-            if count > MAX_EXTRACT:
-                break
-        return skills >= SKILLS_OF_AN_EXTRACT
+        return isinstance(self.tree, DiskTree) and _is_extract(self.tree)
 
     @property
     def has_fields(self) -> bool:
@@ -176,3 +165,20 @@ class Subject:
         """Whether a path relative to the skill leads to something inside the tree."""
         target = posixpath.normpath(join(self.directory, path))
         return not target.startswith("../") and self.tree.exists(target)
+
+
+@lru_cache(maxsize=8)
+def _is_extract(tree: DiskTree) -> bool:
+    """Looked at once for a tree, which all its skills share, and up to `MAX_EXTRACT` files."""
+    if tree.exists(".git"):
+        return False
+    skills = 0
+    for count, entry in enumerate(tree.walk("")):
+        if entry.kind is EntryKind.DIRECTORY:
+            continue
+        if posixpath.basename(entry.path) != SKILL_FILE:
+            return False
+        skills += 1
+        if count > MAX_EXTRACT:
+            break
+    return skills >= SKILLS_OF_AN_EXTRACT

@@ -153,12 +153,12 @@ def _checked(
     from functools import partial
 
     with multiprocessing.get_context().Pool(min(workers, len(directories))) as pool:
-        work = partial(_check_on_disk, tree.root, options)
+        work = partial(_check_on_disk, tree, options)
         yield from pool.imap(work, directories, chunksize=max(1, min(32, len(directories) // (workers * 4))))
 
 
-def _check_on_disk(root: Path, options: Options, directory: str) -> tuple[SkillReport, SkillSummary]:
-    return check_skill(DiskTree(root), directory, tuple(all_rules().values()), options)
+def _check_on_disk(tree: DiskTree, options: Options, directory: str) -> tuple[SkillReport, SkillSummary]:
+    return check_skill(tree, directory, tuple(all_rules().values()), options)
 
 
 def without_baseline(

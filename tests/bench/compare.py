@@ -46,7 +46,6 @@ class Tool:
     name: str
     command: Callable[[Path], list[str]]
     read: Callable[[str], Found]
-    statuses: tuple[int, ...] = (0, 1)
     environ: dict[str, str] | None = None
 
     def run(self, folder: Path) -> Found:
@@ -61,8 +60,10 @@ class Tool:
             timeout=600,
             check=False,
         )
-        if done.returncode not in self.statuses or "Traceback (most recent call last)" in done.stderr:
+        if "Traceback (most recent call last)" in done.stderr or done.returncode < 0:
             raise UnreadableError(done.stderr[-300:])
+        if done.returncode not in (0, 1) and not done.stdout.strip():
+            return [("error", "refused", "")]  # a clear refusal, such as "there is no skill here"
         try:
             return self.read(done.stdout)
         except (ValueError, KeyError) as error:

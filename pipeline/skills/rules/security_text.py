@@ -233,7 +233,8 @@ def _is_reported_speech(found: Passage) -> bool:
 
 _CREDENTIALS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("AWS access key", "IA", lazy(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("GitHub token", "_", lazy(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})\b")),
+    *(("GitHub token", f"gh{kind}_", lazy(rf"\bgh{kind}_[A-Za-z0-9]{{36}}\b")) for kind in "pousr"),
+    ("GitHub token", "github_pat_", lazy(r"\bgithub_pat_[A-Za-z0-9_]{60,}\b")),
     ("GitLab token", "glpat-", lazy(r"\bglpat-[A-Za-z0-9_-]{20,}\b")),
     ("Anthropic key", "sk-ant-", lazy(r"\bsk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{60,}")),
     (
