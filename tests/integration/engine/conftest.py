@@ -23,7 +23,8 @@ async def start(database_url: str) -> AsyncIterator[StartService]:
         async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts:
             return Parts(advance=advance)
 
-        settings = load(**{"webhook_secret": "x" * 16, "database_url": database_url, "drain_seconds": 2, **changes})
+        quick = {"webhook_secret": "x" * 16, "database_url": database_url, "drain_seconds": 2, "lease_seconds": 4}
+        settings = load(**{**quick, **changes})
         service = Service(
             settings, compose, Stores.over(open_database(database_url)), schedule=schedule, polling_seconds=0.02
         )

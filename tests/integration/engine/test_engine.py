@@ -34,7 +34,7 @@ class Script:
             self.changed.notify_all()
 
     async def until(self, ready: Callable[[list[tuple[str, list[str]]]], bool]) -> None:
-        async with asyncio.timeout(20), self.changed:
+        async with asyncio.timeout(90), self.changed:  # the sweeper looks after half a minute at the latest
             await self.changed.wait_for(lambda: ready(self.seen))
 
 
