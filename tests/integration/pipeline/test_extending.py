@@ -59,7 +59,8 @@ async def test_an_existing_skill_is_changed_where_it_is_and_nothing_else_of_it(n
     world = runtime()
     journey = await advance(Journey(request=request(named), proceed_on_assumptions=True), world)
     assert isinstance(journey.checkpoint, PreviewCheckpoint), journey.failure
-    assert journey.checkpoint.document == f"{FAX}- Never fax on Sundays.\n"
+    raised = FAX.replace("metadata:\n", 'metadata:\n  version: "1.0.1"\n', 1)
+    assert journey.checkpoint.document == f"{raised}- Never fax on Sundays.\n"
     assert journey.checkpoint.path == "skills/office/fax"
     assert set(journey.checkpoint.files) == {"SKILL.md", "assets/cover.txt"}
     journey = await advance(answer(journey, say("approve")), world)

@@ -75,6 +75,7 @@ RECORDED_MEANINGS = {
     ("pull_request", "reopened", "pull_reopened"): 2,
     ("pull_request", "synchronize", "pull_pushed"): 1,
     ("pull_request_review_comment", "created", "line_commented"): 3,
+    ("issues", "unlocked", "unlocked"): 2,
 }
 
 
