@@ -48,12 +48,12 @@ class Reaper:
         self._loop = asyncio.create_task(self._forever(), name="reaper")
 
     async def stop(self) -> None:
-        """A graceful end: nobody has to wait for the lease to run out."""
+        """A graceful end: nobody has to wait for the lease to run out to take over what was not finished."""
         if self._loop is not None:
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._loop
-        await self._instances.forget(self._engine.executor_id)
+        await self._instances.leave(self._engine.executor_id)
 
     async def beat_and_reap(self) -> None:
         await self._instances.beat(self._engine.executor_id)
@@ -67,8 +67,8 @@ class Reaper:
 
     async def _forever(self) -> None:
         while True:
-            await asyncio.sleep(self._lease / 4)
             try:
                 await self.beat_and_reap()
             except Exception:
                 _log.exception("heartbeat failed; it is tried again")
+            await asyncio.sleep(self._lease / 4)

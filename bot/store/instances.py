@@ -1,6 +1,6 @@
 """Who is alive on a shared PostgreSQL: one row per process, beaten on the database's own clock."""
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +25,13 @@ class Instances:
         limit = func.now() - text("make_interval(secs => :seconds)").bindparams(seconds=seconds)
         async with self._engine.connect() as connection:
             return list((await connection.execute(select(instances.c.id).where(instances.c.beat_at < limit))).scalars())
+
+    async def leave(self, instance: str) -> None:
+        """This process ends: whoever looks next takes over what it did not finish, without waiting for silence."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(instances).where(instances.c.id == instance).values(beat_at=func.to_timestamp(0))
+            )
 
     async def forget(self, instance: str) -> None:
         async with self._engine.begin() as connection:

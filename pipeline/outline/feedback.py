@@ -298,10 +298,15 @@ def _title(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A body as written, starting with a capital and ending as a sentence when it is one line."""
-    body = text.strip().strip('"“”').strip()
+    """A body as written, starting with a capital and ending as a sentence when it is one line.
+
+    "that says to list them" is an instruction to list them, and the colon of "that says: …" is not part of it.
+    """
+    body = text.strip().lstrip(":,–—").strip().strip('"“”').strip()
     if not body or "\n" in body:
         return body
+    if body.lower().startswith("to "):
+        body = body[3:].replace(" and to ", " and ")
     body = body[:1].upper() + body[1:]
     return body if body[-1] in ".!?:`)。" else f"{body}."
 

@@ -275,8 +275,6 @@ async def test_a_flooding_repository_leaves_room_for_another_and_still_gets_ever
     assert most == 2
 
 
-# With SQLite's fixed executor id; on PostgreSQL the take-over is between processes: tests/integration/durability.
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_start(start: StartService) -> None:
     blocked = asyncio.Event()
 

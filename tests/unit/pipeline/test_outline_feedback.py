@@ -118,3 +118,16 @@ def test_numbered_replies_find_their_questions(reply: str, assigned: dict[int, s
 
 def test_the_outline_drafter_is_labelled() -> None:
     assert OutlineDrafter().name == "outline"
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("that says: do not list a revert.", "Do not list a revert."),
+        ("that says to list them first and to name the step.", "List them first and name the step."),
+        ("saying list them first", "List them first."),
+    ],
+)
+async def test_what_a_new_section_says_is_the_instruction_itself(words: str, written: str) -> None:
+    result = await incorporate(f'Add a section "Reverts" {words}')
+    assert f"## Reverts\n\n{written}\n" in body_of(result.draft)
