@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from bot.doctor.local import check_app_id, check_database, check_key, check_settings, model_settings
 from bot.doctor.report import Level
 from bot.settings import Settings
-from bot.store.database import migrate_now
+from bot.store.database import migrate, open_database
 from tests.integration.setup.keys import private_key
 
 SECRET = "0123456789abcdef0123"
@@ -102,17 +102,13 @@ async def test_a_folder_that_does_not_exist_is_a_problem(tmp_path: Path) -> None
 async def test_the_schema_is_compared_with_this_version(
     database_url: str, revision: str | None, level: Level, words: str
 ) -> None:
-    from bot.store.database import _urls
-
-    _, sync = _urls(database_url)
-    url = sync.render_as_string(hide_password=False)
+    database = open_database(database_url)
     if revision != "":
-        migrate_now(url)
-    engine = create_engine(url)
-    with engine.begin() as connection:
+        await migrate(database)
+    async with database.engine.begin() as connection:
         if revision:
-            connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
-    engine.dispose()
+            await connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+    await database.close()
     line = await check_database(make(database_url=database_url))
     assert line.level is level
     assert words in line.message + line.fix
