@@ -7,7 +7,7 @@ again after a lost answer, continued where its annotations stopped. Older runs o
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import JsonValue
@@ -38,6 +38,7 @@ _LEVELS: dict[str, Level] = {"error": "failure", "warning": "warning", "info": "
 ACTIONS: list[JsonValue] = [
     {"label": "Re-validate", "description": "Run the rules again on this commit", "identifier": "revalidate"},
 ]
+FIX: JsonValue = {"label": "Fix", "description": "Repair what can be repaired by rule", "identifier": "fix"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Conclude:
     title: str
     summary: str
     findings: tuple[ReportedFinding, ...] = ()
+    fixable: bool = False
 
 
 async def check(effect: Check, context: Context) -> EffectResult:
@@ -74,18 +76,22 @@ async def _judged(effect: Check, context: Context) -> Conclude | None:
     tree = await reader.tree_of(effect.head_sha)
     if effect.path:
         files = await read_skill(effect.path, tree, reader, MAX_FILES_READ)
-        return judge(effect.path, context.validate(effect.path, files) if files else None)
+        said = judge(effect.path, context.validate(effect.path, files) if files else None)
+        return replace(said, fixable=bool(said.findings and context.repair(effect.path, files)))
     touched = await touched_by(effect.pull_number, tree, reader, context)
     if not touched:
         return None
     findings: list[ReportedFinding] = []
+    fixable = False
     files_each = max(MAX_FILES_READ // len(touched), 1)
     for path in touched:
         if path == repo_config.PATH:
             findings += await _config_findings(tree, reader)
         else:
-            findings += context.validate(path, await read_skill(path, tree, reader, files_each))
-    return judge(", ".join(touched), findings)
+            files = await read_skill(path, tree, reader, files_each)
+            findings += context.validate(path, files)
+            fixable = fixable or bool(context.repair(path, files))
+    return replace(judge(", ".join(touched), findings), fixable=fixable)
 
 
 def judge(path: str, found: Sequence[ReportedFinding] | None) -> Conclude:
@@ -210,7 +216,11 @@ def _data(
     said: Conclude, annotations: list[JsonValue], status: Literal["completed", "in_progress"]
 ) -> dict[str, JsonValue]:
     output: dict[str, JsonValue] = {"title": said.title, "summary": said.summary, "annotations": annotations}
-    data: dict[str, JsonValue] = {"status": status, "output": output, "actions": ACTIONS}
+    data: dict[str, JsonValue] = {
+        "status": status,
+        "output": output,
+        "actions": [*ACTIONS, FIX] if said.fixable else ACTIONS,
+    }
     return {**data, "conclusion": said.conclusion} if status == "completed" else data
 
 

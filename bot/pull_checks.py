@@ -6,11 +6,11 @@ Events of such pull requests are stored under a key of their own; the engine han
 import re
 from dataclasses import dataclass
 
-from bot.jobs.effects import Check, EffectResult
+from bot.jobs.effects import Check, EffectResult, Fix
 from bot.jobs.events import InboxRow
 from bot.jobs.identity import BotIdentity
 from bot.jobs.intake import parse, repository_of
-from bot.jobs.job import Repository
+from bot.jobs.job import Repository, Role
 from bot.jobs.payloads import Payload
 from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
 from pipeline.models import Value
@@ -42,7 +42,7 @@ class PullChecks:
         assert match is not None, f"{key} is not the key of a pull request to check"
         loaded = await steps.run("load", Loaded, lambda: self.store.load(key))
         for row in _worth_checking(loaded.rows):
-            repository, effect = self._wanted(row, int(match[1]))
+            repository, effect = await self._wanted(row, int(match[1]))
             if repository is None or effect is None:
                 continue
             await self._check(key, repository, effect, row.id, steps)
@@ -54,19 +54,32 @@ class PullChecks:
 
         await steps.run("close", Closed, close)
 
-    async def _check(self, key: str, repository: Repository, effect: Check, row_id: int, steps: Steps) -> None:
+    async def _check(self, key: str, repository: Repository, effect: Check | Fix, row_id: int, steps: Steps) -> None:
         async def perform() -> Answered:
             return Answered(result=await self.github.perform(effect, key, repository))
 
         await steps.run(f"check:{row_id}", Answered, perform)
 
-    def _wanted(self, row: InboxRow, number: int) -> tuple[Repository | None, Check | None]:
+    async def _wanted(self, row: InboxRow, number: int) -> tuple[Repository | None, Check | Fix | None]:
         payload = parse(row)
         head, again = _head(row, payload, self.identity) if payload is not None else ("", False)
-        if not head:
+        if not head or payload is None:
             return None, None
+        if payload.requested_action is not None and payload.requested_action.identifier == "fix":
+            return await self._fix(row, payload, head, number)
         key = f"check:{head}:{row.id}" if again else f"check:{head}"
         return repository_of(row), Check(key=key, head_sha=head, path="", pull_number=number)
+
+    async def _fix(
+        self, row: InboxRow, payload: Payload, head: str, number: int
+    ) -> tuple[Repository | None, Fix | None]:
+        """Only for people who could repair it themselves."""
+        repository, presser = repository_of(row), payload.sender
+        if repository is None or presser is None:
+            return None, None
+        if not (await self.github.role(repository, presser.login)).at_least(Role.WRITE):
+            return None, None
+        return repository, Fix(key=f"fix:{head}", head_sha=head, path="", pull_number=number, by=presser.login)
 
 
 def _worth_checking(rows: list[InboxRow]) -> list[InboxRow]:

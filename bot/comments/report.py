@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bot.commands.table import Verb
-from bot.comments.markdown import cell, code_block, details, inline_code
-from bot.comments.words import bullets, command, counted, listed, mention, percent
+from bot.comments.markdown import cell, code_block, details, inline_code, safe_plain
+from bot.comments.words import bullets, command, counted, listed, mention, percent, person
 from pipeline.checkpoints import ValidateCheckpoint
 from pipeline.models import QualityAssessment, ReportedFinding
 
@@ -108,6 +108,23 @@ def check_summary(findings: Sequence[ReportedFinding], *, path: str, annotated: 
     while len(table := findings_table(findings, rows)) > _SUMMARY_ROOM and rows > 1:
         rows = min(rows - 1, rows * _SUMMARY_ROOM // len(table))
     return "\n\n".join([*parts, table])
+
+
+def fix_suggested(difference: str, *, by: str) -> str:
+    """On somebody's own pull request: what the *Fix* button would change."""
+    return "\n\n".join(
+        [
+            f"{person(by)} asked what can be repaired by rule. I commit to branches of my own only, so here it is:",
+            details("The changes", code_block(difference, "diff", 50_000)),
+            f"{inline_code('skill-fleet validate --fix')} makes the same changes in a checkout.",
+        ]
+    )
+
+
+def fix_committed(files: Sequence[str], *, by: str) -> str:
+    """The message of the commit that the *Fix* button makes."""
+    names = "\n".join(f"- {safe_plain(path, 120)}" for path in files[:20])
+    return f"Repair what can be repaired by rule\n\nAsked for by {safe_plain(by, 40)} on the check run.\n\n{names}"
 
 
 def _place(finding: ReportedFinding) -> str:

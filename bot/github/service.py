@@ -24,7 +24,7 @@ from bot.github.git import GitReader, Trees
 from bot.github.models import Account, FileContent, Issue, Permission, RepositoryRef
 from bot.github.taxonomy import SkillsReader
 from bot.github.tokens import Purpose
-from bot.jobs.effects import Check, Effect, EffectResult, Publish
+from bot.jobs.effects import Check, Effect, EffectResult, Fix, Publish
 from bot.jobs.events import IssueSnapshot
 from bot.jobs.identity import BotIdentity
 from bot.jobs.issue_form import read_request
@@ -33,6 +33,7 @@ from bot.jobs.ports import BranchNow, Remains
 from bot.publish import newest_pull
 from bot.repo_config import InvalidConfigError, RepoConfig
 from pipeline.models import ReportedFinding, SkillDraft
+from pipeline.skills.fixing import MAX_PASSES, fixed_files
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.skills.validation import validate_tree
 
@@ -221,7 +222,7 @@ class GitHubService:
 
     async def _context(self, effect: Effect, job_key: str, repository: Repository) -> Context:
         client = self._connection.client
-        config = await self._usable_config(repository) if isinstance(effect, Check | Publish) else RepoConfig()
+        config = await self._usable_config(repository) if isinstance(effect, Check | Fix | Publish) else RepoConfig()
         return Context(
             job_key=job_key,
             repository=repository,
@@ -234,6 +235,7 @@ class GitHubService:
             trees=self._trees,
             blobs=self._blobs,
             validate=partial(validate_folder, profile=config.validation_profile),
+            repair=partial(repair_folder, profile=config.validation_profile),
             companions=RepositoryLists(self._skills, config.pipeline.skills_root),
             reviewers=await self._reviewers(repository, effect, config),
         )
@@ -281,6 +283,17 @@ def role_of(answer: Permission) -> Role:
     if answer.role_name in granted:
         return Role(answer.role_name)
     return Role(answer.permission) if answer.permission in granted else Role.NONE
+
+
+def repair_folder(path: str, files: Mapping[str, bytes], *, profile: str) -> Mapping[str, str]:
+    """What the rules can repair in one skill's folder: path to new text, for the files that change."""
+    now = dict(files)
+    for _ in range(MAX_PASSES):
+        changed = fixed_files(now, validate_tree(now, only=[path], profile=profile).findings)
+        if not changed:
+            break
+        now |= changed
+    return {file: data.decode() for file, data in now.items() if data != files[file]}
 
 
 def validate_folder(path: str, files: Mapping[str, bytes], *, profile: str) -> Sequence[ReportedFinding]:

@@ -96,6 +96,17 @@ class Check(Value):
     pull_number: int
 
 
+class Fix(Value):
+    """Commit what the rules can repair on a branch of ours; suggest it on anybody else's."""
+
+    kind: Literal["fix"] = "fix"
+    key: str
+    head_sha: str
+    path: str = Field(description='the skill\'s folder; "" means every skill that the pull request touches')
+    pull_number: int
+    by: str = Field(description="who pressed the button")
+
+
 class UpdatePull(Value):
     """Replace the bot-owned region of the pull request's body; what people wrote stays."""
 
@@ -116,7 +127,7 @@ class Close(Value):
 
 
 Effect = Annotated[
-    React | Say | Amend | ShowStatus | SetState | ReplyInThread | Publish | Check | UpdatePull | Close,
+    React | Say | Amend | ShowStatus | SetState | ReplyInThread | Publish | Check | Fix | UpdatePull | Close,
     Field(discriminator="kind"),
 ]
 

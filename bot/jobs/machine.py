@@ -78,6 +78,8 @@ def settle(job: Job, effect: fx.Effect, result: fx.EffectResult, facts: Facts) -
         case fx.Say(), fx.Done() if effect.key == f"say:{outcome.checkpoint_key(job)}":
             turn.change(checkpoint_comment_id=result.remote_id)
             return Decision(turn.job)
+        case fx.Fix(), fx.Published():
+            review.fixed(turn, result.head_sha)
         case fx.Publish(), _:
             outcome.published(turn, effect, result)
         case _, fx.Refused(code="gone"):

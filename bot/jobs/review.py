@@ -10,7 +10,7 @@ from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
-from bot.jobs.job import ENDED, Actor, Job, JobStatus
+from bot.jobs.job import ENDED, Actor, Job, JobStatus, Role
 from bot.jobs.ports import BranchNow
 from pipeline.journey import AnswerError, Failure, going_on_from
 from pipeline.models import FROM_VALIDATION, Feedback
@@ -160,8 +160,27 @@ def pushed(turn: Turn, event: ev.PullPushed) -> None:
 
 
 def check_requested(turn: Turn, event: ev.CheckRequested) -> None:
-    if turn.job.pull is not None and turn.job.status not in ENDED:
+    pull = turn.job.pull
+    if pull is None or turn.job.status in ENDED:
+        return
+    if event.action == "fix":
+        if turn.facts.role.at_least(Role.WRITE):
+            turn.do(
+                fx.Fix(
+                    key=f"fix:{event.head_sha}",
+                    head_sha=event.head_sha,
+                    path=pull.path,
+                    pull_number=pull.number,
+                    by=event.actor.login,
+                )
+            )
+    else:
         turn.do(_check(turn, event.head_sha, key=f"check:{event.head_sha}:{turn.facts.event_id}"))
+
+
+def fixed(turn: Turn, head_sha: str) -> None:
+    """Our repair is on the branch: it is checked like every commit, and the next refinement goes on from it."""
+    turn.do(_check(turn, head_sha, key=f"check:{head_sha}"))
 
 
 def _check(turn: Turn, head_sha: str, key: str) -> fx.Check:

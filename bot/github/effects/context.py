@@ -26,6 +26,19 @@ class Validate(Protocol):
     def __call__(self, path: str, files: Mapping[str, bytes]) -> Sequence[ReportedFinding]: ...
 
 
+class Repair(Protocol):
+    """What the rules can repair in one skill's folder, with paths from the repository's root."""
+
+    def __call__(self, path: str, files: Mapping[str, bytes]) -> Mapping[str, str]:
+        """Path to new text, for the files that change."""
+        ...
+
+
+def no_repair(path: str, files: Mapping[str, bytes]) -> Mapping[str, str]:
+    """Nothing is repaired."""
+    return {}
+
+
 class Companions(Protocol):
     """Files outside the skill's directory that follow from it (lists, manifests), made on the tree they go into."""
 
@@ -54,6 +67,7 @@ class Context:
     validate: Validate
     trees: Trees = field(default_factory=lambda: Lru(64))
     blobs: Blobs = field(default_factory=lambda: Lru(512))
+    repair: Repair = no_repair
     companions: Companions = no_companions
     reviewers: tuple[str, ...] = ()
 

@@ -6,6 +6,7 @@ Everything temporary is raised (TransientError, RetryAtError) so that the caller
 from typing import assert_never
 
 from bot.checks import check
+from bot.fix import fix
 from bot.github import errors
 from bot.github.effects.amend import amend
 from bot.github.effects.close import close
@@ -23,6 +24,7 @@ from bot.jobs.effects import (
     Close,
     Effect,
     EffectResult,
+    Fix,
     Publish,
     React,
     Refused,
@@ -84,6 +86,8 @@ async def _perform(effect: Effect, context: Context) -> EffectResult:
             return await publish(effect, context)
         case Check():
             return await check(effect, context)
+        case Fix():
+            return await fix(effect, context)
         case UpdatePull():
             return await update_pull(effect, context)
         case Close():

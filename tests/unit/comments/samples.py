@@ -359,6 +359,8 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.status_reply": notices.status_reply(kit.job(), config),
         "notices.waiting_for_start": notices.waiting_for_start(say("skill-request")),
         "notices.request_changed": notices.request_changed(),
+        "report.fix_suggested": report.fix_suggested(say("-name: PDF\n+name: pdf"), by="ada"),
+        "report.fix_committed": report.fix_committed([say("skills/pdf-forms/SKILL.md")], by="ada"),
         "notices.rebuilt": notices.rebuilt(),
         "notices.lost": notices.lost(),
         "notices.too_late": notices.too_late("ada"),

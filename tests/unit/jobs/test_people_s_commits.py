@@ -1,6 +1,7 @@
 """A branch that people changed: the next phase starts from it; a publication that was overtaken is worked out anew."""
 
 from bot.jobs import effects as fx
+from bot.jobs import events as ev
 from bot.jobs.job import Job, JobStatus
 from bot.jobs.machine import decide, settle
 from bot.jobs.ports import BranchNow
@@ -94,3 +95,17 @@ def test_wishes_are_forgotten_once_they_are_published() -> None:
     assert after.unpublished == []
     assert after.pull is not None
     assert after.pull.seen == "c" * 40
+
+
+def test_the_fix_button_commits_for_people_with_write_access_alone() -> None:
+    job = make.job(JobStatus.IN_REVIEW, make.completed().model_copy(update={"in_review": True}), pull=make.PULL)
+    pressed = ev.CheckRequested(actor=make.RILEY, head_sha="b" * 40, action="fix")
+    assert decide(job, pressed, make.facts(make.RILEY)).effects == ()
+    pressed = ev.CheckRequested(actor=make.MORGAN, head_sha="b" * 40, action="fix")
+    (repair,) = decide(job, pressed, make.facts()).effects
+    assert isinstance(repair, fx.Fix)
+    assert (repair.head_sha, repair.by) == ("b" * 40, "morgan")
+    done = fx.Published(pull_number=13, head_sha="c" * 40, url="")
+    (check,) = settle(job, repair, done, make.facts()).effects
+    assert isinstance(check, fx.Check)
+    assert check.head_sha == "c" * 40
