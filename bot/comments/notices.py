@@ -202,10 +202,10 @@ def expired(job: Job, days: int) -> str:
     )
 
 
-def cancelled(by: str) -> str:
-    return (
-        f"Cancelled by {person(by)}. Nothing was deleted; {command(Verb.RETRY)} takes the request up where it stopped."
-    )
+def cancelled(by: str = "") -> str:
+    """`by` a person; without a name, by whoever runs the bot."""
+    who = person(by) if by else "whoever runs me"
+    return f"Cancelled by {who}. Nothing was deleted; {command(Verb.RETRY)} takes the request up where it stopped."
 
 
 def rejected(by: str) -> str:

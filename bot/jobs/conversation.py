@@ -13,7 +13,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs import lifecycle, review
 from bot.jobs.decision import Turn
-from bot.jobs.job import ENDED, WAITING, JobStatus
+from bot.jobs.job import CANCELLABLE, ENDED, RETRYABLE, WAITING, JobStatus
 from pipeline.checkpoints import Answer, AnswerKind
 from pipeline.journey import AnswerError, StaleApproval, answer, regenerate
 from pipeline.models import Feedback
@@ -213,27 +213,19 @@ def _start(turn: Turn, event: ev.Commented, key: str) -> None:
 
 
 def _cancel(turn: Turn, event: ev.Commented, key: str) -> None:
-    job = turn.job
-    if job.status in ENDED and job.status not in {JobStatus.FAILED, JobStatus.EXPIRED}:
+    if turn.job.status not in CANCELLABLE:
         _not_now(turn, event, "cancel", key)
         return
     _react(turn, event.comment_id, "rocket")
-    if job.status is JobStatus.IN_REVIEW and job.pull is not None:
-        turn.do(fx.Close(key=f"close:{job.pull.number}:{key}", number=job.pull.number, what="pull"))
-    turn.move(JobStatus.CANCELLED, ended_reason=f"cancelled by {event.actor.login}")
-    turn.say(f"cancelled:{key}", notices.cancelled(event.actor.login))
+    lifecycle.cancel(turn, key=key, by=event.actor.login)
 
 
 def _retry(turn: Turn, event: ev.Commented, key: str) -> None:
-    job = turn.job
-    if job.status is JobStatus.REJECTED:
-        _react(turn, event.comment_id, "rocket")
-        review.take_up_again(turn)
-    elif job.status in {JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}:
-        _react(turn, event.comment_id, "rocket")
-        lifecycle.take_up(turn, event.actor.login)
-    else:
+    if turn.job.status not in RETRYABLE:
         _not_now(turn, event, "retry", key)
+        return
+    _react(turn, event.comment_id, "rocket")
+    review.retry(turn, event.actor.login)
 
 
 def _regenerate(turn: Turn, event: ev.Commented, key: str) -> None:

@@ -177,6 +177,12 @@ class RunAgain(Value):
     kind: Literal["run_again"] = "run_again"
 
 
+class CancelAsked(Value):
+    """The operator stops the request (`skill-fleet jobs cancel`, the jobs pages)."""
+
+    kind: Literal["cancel_asked"] = "cancel_asked"
+
+
 class GaveUp(Value):
     """Advancing the job failed again and again for a reason of ours; `reason` is for the operator, not for people."""
 
@@ -211,6 +217,7 @@ Event = Annotated[
     | CheckRequested
     | TimerDue
     | RunAgain
+    | CancelAsked
     | GaveUp
     | PhaseEnded,
     Field(discriminator="kind"),
@@ -219,6 +226,10 @@ Event = Annotated[
 
 OWN_EVENT = "skill_fleet"
 """Event name of what we tell ourselves: work, timers, reconciliation, the operator. Never accepted from outside."""
+
+RUN_AGAIN = "run_again"
+CANCEL = "cancel"
+"""Actions of what an operator asks for: see `bot.operate.orders`."""
 
 WORK = "work"
 """Action of the row that stays open while a job is running, so that a lost task is found like any lost event."""

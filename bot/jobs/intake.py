@@ -304,6 +304,10 @@ def _run_again(reading: Reading) -> ev.Event | None:
     return ev.RunAgain()
 
 
+def _cancel_asked(reading: Reading) -> ev.Event | None:
+    return ev.CancelAsked()
+
+
 def _gave_up(reading: Reading) -> ev.Event | None:
     return ev.GaveUp(reason=reading.payload.reason)
 
@@ -335,6 +339,7 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("repository", "deleted"): _gone("the repository was deleted"),
     ("repository", "archived"): _gone("the repository was archived"),
     (ev.OWN_EVENT, "timer"): _timer,
-    (ev.OWN_EVENT, "run_again"): _run_again,
+    (ev.OWN_EVENT, ev.RUN_AGAIN): _run_again,
+    (ev.OWN_EVENT, ev.CANCEL): _cancel_asked,
     (ev.OWN_EVENT, "gave_up"): _gave_up,
 }

@@ -25,6 +25,10 @@ class JobStatus(StrEnum):
 
 WAITING = frozenset({JobStatus.PENDING_USER_INPUT, JobStatus.PENDING_HITL})
 ENDED = frozenset({JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED, JobStatus.EXPIRED, JobStatus.FAILED})
+RETRYABLE = ENDED - {JobStatus.PROMOTED}
+"""What `/skill retry` and the operator's retry take up."""
+CANCELLABLE = frozenset(JobStatus) - ENDED | {JobStatus.FAILED, JobStatus.EXPIRED}
+"""What `/skill cancel` and the operator's cancel stop."""
 
 _S = JobStatus
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {

@@ -9,7 +9,7 @@ from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Facts, Turn
-from bot.jobs.job import ENDED, WAITING, Job, JobStatus, Role, job_key
+from bot.jobs.job import CANCELLABLE, ENDED, WAITING, Job, JobStatus, Role, job_key
 from pipeline.journey import Failure, Journey, retry
 
 _BY_LABEL = "label_removed"
@@ -125,10 +125,16 @@ def timer_due(turn: Turn, event: ev.TimerDue) -> None:
         turn.say(f"reminder:{job.moves}", notices.reminder(job), why=Occasion.REMARK)
 
 
-def run_again(turn: Turn) -> None:
-    """The operator's retry: only for what failed."""
-    if turn.job.status is JobStatus.FAILED:
-        take_up(turn, turn.job.started_by)
+def cancel(turn: Turn, *, key: str, by: str = "") -> bool:
+    """Stop the work, for a person or (without a name) for the operator. False: there is nothing to stop."""
+    job = turn.job
+    if job.status not in CANCELLABLE:
+        return False
+    if job.status is JobStatus.IN_REVIEW and job.pull is not None:
+        turn.do(fx.Close(key=f"close:{job.pull.number}:{key}", number=job.pull.number, what="pull"))
+    turn.move(JobStatus.CANCELLED, ended_reason=f"cancelled by {by or 'the operator'}")
+    turn.say(f"cancelled:{key}", notices.cancelled(by), why=Occasion.REPLY if by else Occasion.OUTCOME)
+    return True
 
 
 def gave_up(turn: Turn) -> None:

@@ -43,7 +43,9 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
         case ev.TimerDue():
             lifecycle.timer_due(turn, event)
         case ev.RunAgain():
-            lifecycle.run_again(turn)
+            review.retry(turn, turn.job.started_by)
+        case ev.CancelAsked():
+            lifecycle.cancel(turn, key=f"operator:{facts.event_id}")
         case ev.GaveUp():
             lifecycle.gave_up(turn)
         case ev.Commented():

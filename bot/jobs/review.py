@@ -9,8 +9,9 @@ from bot.comments import notices, pull
 from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
+from bot.jobs import lifecycle
 from bot.jobs.decision import Turn
-from bot.jobs.job import ENDED, Actor, Job, JobStatus, Role
+from bot.jobs.job import ENDED, RETRYABLE, Actor, Job, JobStatus, Role
 from bot.jobs.ports import BranchNow
 from pipeline.journey import AnswerError, Failure, going_on_from
 from pipeline.models import FROM_VALIDATION, Feedback
@@ -135,8 +136,19 @@ def reopened(turn: Turn, event: ev.PullReopened) -> None:
         turn.move(JobStatus.IN_REVIEW, ended_reason="")
 
 
+def retry(turn: Turn, by: str) -> bool:
+    """Take up what stopped, for a person or the operator. False: there is nothing to take up."""
+    if turn.job.status not in RETRYABLE:
+        return False
+    if turn.job.status is JobStatus.REJECTED:
+        take_up_again(turn)
+    else:
+        lifecycle.take_up(turn, by)
+    return True
+
+
 def take_up_again(turn: Turn) -> None:
-    """`/skill retry` on a rejected job: the last draft is put up as a preview again; approving reopens the road."""
+    """A retry of a rejected job: the last draft is put up as a preview again; approving reopens the road."""
     journey = turn.job.journey.model_copy(
         update={
             "in_review": False,

@@ -1,23 +1,21 @@
-"""`skill-fleet jobs list|show|retry|export|import`: the jobs of a service, from the terminal."""
+"""`skill-fleet jobs list|show|retry|cancel|export|import`: the jobs of a service, from the terminal."""
 
 import argparse
 import json
 import re
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bot.api import job_summary, timeline_entry
-from bot.jobs.events import OWN_EVENT
 from bot.jobs.job import JobStatus
 from bot.operate.archive import export_to, import_from
+from bot.operate.orders import Order, give
 from bot.operate.session import UsageError, add_database, run_with_stores
-from bot.store.inbox import SET_ASIDE, NewEvent
+from bot.store.inbox import SET_ASIDE
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
 
@@ -30,14 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--limit", type=int, default=50)
     listing.add_argument("--json", action="store_true", help="one JSON object per line")
     show = actions.add_parser("show", help="one job with its timeline, as JSON")
-    retry = actions.add_parser("retry", help="requeue what was set aside, and run a failed job again")
-    for one in (show, retry):
+    retry = actions.add_parser("retry", help="requeue what was set aside, and take up a job that stopped")
+    cancel = actions.add_parser(
+        "cancel", help="stop the work on a request, as `/skill cancel` does; nothing is deleted"
+    )
+    for one in (show, retry, cancel):
         one.add_argument("job", metavar="OWNER/NAME#N", help="or the job's key, e.g. 123:4")
     out = actions.add_parser("export", help="write everything but the engine's own records to a file")
     out.add_argument("file", type=Path)
     into = actions.add_parser("import", help="read such a file into an empty, migrated database")
     into.add_argument("file", type=Path)
-    for action in (listing, show, retry, out, into):
+    for action in (listing, show, retry, cancel, out, into):
         add_database(action)
 
 
@@ -48,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
                 await _list(stores, arguments)
             case "show":
                 await _show(stores, await _find(stores, arguments.job))
-            case "retry":
-                await _retry(stores, await _find(stores, arguments.job))
+            case "retry" | "cancel" as order:
+                await _order(stores, await _find(stores, arguments.job), Order(order))
             case "export":
                 _say(f"exported {await export_to(stores.database, arguments.file)} rows to {arguments.file}")
             case "import":
@@ -95,18 +96,12 @@ async def _show(stores: Stores, row: JobRow) -> None:
     _say(json.dumps({**job_summary(row), "set_aside": problems, "timeline": timeline}, indent=2))
 
 
-async def _retry(stores: Stores, row: JobRow) -> None:
-    key, now = row.job.key, datetime.now(UTC)
-    aside = await stores.inbox.list_entries(state=SET_ASIDE, key=key)
-    if aside:
-        await stores.inbox.requeue([entry.id for entry in aside], now)
-        _say(f"{key}: {len(aside)} events are open again")
-    if row.job.status is JobStatus.FAILED:
-        delivery = f"retry:{key}:{uuid4().hex}"
-        await stores.inbox.add([NewEvent(delivery, key, OWN_EVENT, "run_again", b"{}", due_at=now)])
-        _say(f"{key}: will run again")
-    elif not aside:
-        raise UsageError(f"{key} is {row.job.status.value} and has no events set aside: there is nothing to retry")
+async def _order(stores: Stores, row: JobRow, order: Order) -> None:
+    given = await give(stores, row, order)
+    if given.refused:
+        raise UsageError(given.refused)
+    for line in given.told:
+        _say(line)
 
 
 async def _find(stores: Stores, name: str) -> JobRow:

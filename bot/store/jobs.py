@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.jobs.events import OWN_EVENT, WORK
+from bot.jobs.events import CANCEL, OWN_EVENT, WORK
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.ports import Loaded, SupersededError
 from bot.store.inbox import Inbox, NewEvent, insert_ignoring_known, mark_done_within
@@ -28,6 +28,7 @@ INTERRUPTING = frozenset(
         ("installation", "deleted"),
         ("installation", "suspend"),
         ("installation_repositories", "removed"),
+        (OWN_EVENT, CANCEL),
     }
 )
 """Events that may change what a running phase should do. What it then does is the state machine's decision."""

@@ -80,8 +80,27 @@ def test_a_retry_opens_what_was_set_aside_and_runs_a_failed_job_again(
     assert main(["jobs", "retry", "acme/skills#2", "--database", filled]) == 0
     assert _open_ids(filled) == [1, 2, 3]
     assert main(["inbox", "drop", "1", "2", "--database", filled]) == 0
+    capsys.readouterr()
     assert main(["jobs", "retry", "7:1", "--database", filled]) == 2
     assert "nothing to retry" in capsys.readouterr().err
+
+
+def test_a_cancel_is_stored_for_the_job_and_refused_where_nothing_runs(
+    filled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "cancel", "acme/skills#1", "--database", filled]) == 0
+    assert "7:1: will be cancelled" in capsys.readouterr().out
+    assert main(["inbox", "list", "--database", filled]) == 0
+    assert "skill_fleet.cancel" in capsys.readouterr().out
+    asyncio.run(_end(filled))
+    assert main(["jobs", "cancel", "acme/skills#3", "--database", filled]) == 2
+    assert "7:3 is promoted: there is nothing to cancel" in capsys.readouterr().err
+
+
+async def _end(url: str) -> None:
+    stores = Stores.over(open_database(url))
+    await stores.jobs.save(make_job(3, status=JobStatus.PROMOTED), rev=0, done=[], task="t")
+    await stores.database.close()
 
 
 def test_events_are_listed_shown_requeued_and_dropped(filled: str, capsys: pytest.CaptureFixture[str]) -> None:

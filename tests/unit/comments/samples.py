@@ -372,6 +372,7 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.expired": notices.expired(kit.job(JobStatus.EXPIRED), 14),
         "notices.expired queued": notices.expired(kit.job(JobStatus.EXPIRED, started_by=""), 14),
         "notices.cancelled": notices.cancelled("ada"),
+        "notices.cancelled by the operator": notices.cancelled(),
         "notices.rejected": notices.rejected("grace"),
         "notices.failed retryable": notices.failed(failure),
         "notices.failed final": notices.failed(failure.model_copy(update={"retryable": False})),

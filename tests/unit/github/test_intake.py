@@ -192,6 +192,7 @@ CASES: list[tuple[str, str, dict[str, Any], type[Any] | None]] = [
     ("skill_fleet", "timer", {"timer": "remind"}, ev.TimerDue),
     ("skill_fleet", "timer", {}, None),
     ("skill_fleet", "run_again", {}, ev.RunAgain),
+    ("skill_fleet", "cancel", {}, ev.CancelAsked),
     ("star", "created", {}, None),
 ]
 

@@ -271,6 +271,25 @@ def test_several_commands_in_one_comment_run_in_order() -> None:
     ]
 
 
+# --- the operator ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_the_operator_stops_what_can_be_stopped_and_takes_up_what_was(status: JobStatus) -> None:
+    job = in_review().with_(status=status)
+    cancelled = decide(job, ev.CancelAsked(), make.facts())
+    assert cancelled.job is not None
+    if status in {JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED}:
+        assert cancelled == Decision(job)
+        return
+    assert (cancelled.job.status, cancelled.job.ended_reason) == (JobStatus.CANCELLED, "cancelled by the operator")
+    assert "whoever runs me" in said(cancelled)
+    assert ("close" in kinds(cancelled)) is (status is JobStatus.IN_REVIEW), "an open pull request is closed"
+    again = decide(cancelled.job, ev.RunAgain(), make.facts()).job
+    assert again is not None
+    assert again.status in {JobStatus.RUNNING, JobStatus.IN_REVIEW}
+
+
 # --- the pipeline comes back ----------------------------------------------------------------------------------------
 
 
@@ -498,6 +517,7 @@ def events(draw: st.DrawFn) -> ev.Event:
         ev.CheckRequested(actor=actor, head_sha=sha),
         ev.TimerDue(timer=draw(st.sampled_from(["remind", "expire"]))),
         ev.RunAgain(),
+        ev.CancelAsked(),
         make.ended(journey),
     ]
     return draw(st.sampled_from(choices))
