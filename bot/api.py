@@ -7,7 +7,7 @@ never the request's text, prompts or drafts.
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,8 @@ from bot.jobs.job import ENDED, JobStatus
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
 from bot.store.timeline import TimelineEntry
+from pipeline.accounting import by_phase, in_order
+from pipeline.models import Usage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM_POLL_SECONDS = 0.5
@@ -42,6 +44,7 @@ def job_summary(row: JobRow) -> dict[str, JsonValue]:
         "calls": usage.calls,
         "tokens": usage.prompt_tokens + usage.completion_tokens,
         "cost_usd": usage.cost_usd,
+        "usage": _usage(job.journey.usage_by_module),
         "waiting_since": _time(job.waiting_since),
         "remind_at": _time(job.remind_at),
         "expire_at": _time(job.expire_at),
@@ -146,6 +149,28 @@ def add_api(app: web.Application, stores: Stores, token: str) -> None:
 
 def _problem(status: int, error: str) -> web.Response:
     return web.json_response({"error": error}, status=status)
+
+
+def _usage(by_module: Mapping[str, Usage]) -> dict[str, JsonValue]:
+    """What each phase took, and each of its modules."""
+    return {
+        phase: {
+            **_took(total),
+            "modules": {name: _took(usage) for inside, name, usage in in_order(by_module) if inside == phase},
+        }
+        for phase, total in by_phase(by_module).items()
+    }
+
+
+def _took(usage: Usage) -> dict[str, JsonValue]:
+    """An unknown price is null, which is not the same as free."""
+    return {
+        "calls": usage.calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost_usd,
+        "seconds": round(usage.seconds, 3),
+    }
 
 
 def _time(value: datetime | None) -> str | None:

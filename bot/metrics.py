@@ -57,8 +57,10 @@ class Metrics:
             MODULE_SECONDS, "Seconds per module", ["phase", "module"], buckets=_WORK, registry=registry
         )
         self.phase_seconds = Histogram(PHASE_SECONDS, "Seconds per phase", ["phase"], buckets=_WORK, registry=registry)
-        self.tokens = Counter(TOKENS, "Tokens by module and kind", ["module", "kind"], registry=registry)
-        self.cost = Counter(COST_USD, "Dollars spent on models", ["module"], registry=registry)
+        self.tokens = Counter(
+            TOKENS, "Tokens by phase, module and kind", ["phase", "module", "kind"], registry=registry
+        )
+        self.cost = Counter(COST_USD, "Dollars spent on models", ["phase", "module"], registry=registry)
         self.effects = Counter(EFFECTS, "Writes to GitHub by kind and outcome", ["kind", "outcome"], registry=registry)
         self.quota = Gauge(GITHUB_QUOTA, "Requests left by installation", ["installation"], registry=registry)
         self.loop_lag = Gauge(LOOP_LAG_SECONDS, "Largest delay of the event loop lately", registry=registry)
@@ -69,9 +71,9 @@ class Metrics:
 
     def paid(self, call: ModuleCall, answer: StoredResult) -> None:
         """A model answered: count what it takes."""
-        self.tokens.labels(call.module, "prompt").inc(answer.usage.prompt_tokens)
-        self.tokens.labels(call.module, "completion").inc(answer.usage.completion_tokens)
-        self.cost.labels(call.module).inc(answer.usage.cost_usd or 0.0)
+        self.tokens.labels(call.phase, call.module, "prompt").inc(answer.usage.prompt_tokens)
+        self.tokens.labels(call.phase, call.module, "completion").inc(answer.usage.completion_tokens)
+        self.cost.labels(call.phase, call.module).inc(answer.usage.cost_usd or 0.0)
 
     def effect(self, kind: str, outcome: str) -> None:
         self.effects.labels(kind, outcome).inc()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.commands.table import Verb
 from bot.comments.markdown import inline_code, safe_inline
+from bot.comments.spending import spending
 from bot.comments.words import OUTLINE, command, counted, day, listed, person, spent, usage_of, written_by
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.repo_config import RepoConfig
@@ -50,6 +51,7 @@ def render(job: Job, *, activity: str = "", config: RepoConfig, now: datetime) -
         "\n".join(_phase_line(job, phase, activity) for phase in PHASES),
         "\n".join(["**So far**", "", *(f"- {line}" for line in happened)]) if (happened := _happened(job)) else "",
         f"**What is needed now:** {needed(job, config, now)}",
+        spending(job.journey.usage_by_module, MODULES) if job.journey.drafter != OUTLINE else "",
         " · ".join(_footer(job)),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -240,7 +242,7 @@ def _footer(job: Job) -> list[str]:
     parts: list[str] = []
     if job.journey.drafter:
         parts.append(f"Drafted by: {written_by(job.journey.drafter)}")
-    if job.journey.drafter != OUTLINE and (spending := spent(job.journey.usage)):
-        parts.append(spending)
+    if job.journey.drafter != OUTLINE and (cost := spent(job.journey.usage)):
+        parts.append(cost)
     parts.append(f"{command(Verb.HELP)} lists what you can say")
     return parts

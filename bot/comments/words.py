@@ -60,15 +60,18 @@ def percent(share: float) -> str:
 
 
 def spent(usage: Usage) -> str:
-    """Calls, tokens and cost of a model; "" when none was used. An unknown price is not shown as free."""
+    """Calls, tokens and cost of a model; "" when none was used."""
     if not usage.calls:
         return ""
     tokens = usage.prompt_tokens + usage.completion_tokens
+    return f"{counted(usage.calls, 'call')}, {counted(tokens, 'token')}, {price(usage)}"
+
+
+def price(usage: Usage) -> str:
+    """`0.12 USD`; an unknown price is not shown as free."""
     if usage.cost_usd is None:
-        cost = "price unknown"
-    else:
-        cost = f"{usage.cost_usd:.2f} USD" if usage.cost_usd >= 0.01 else "under 0.01 USD"
-    return f"{counted(usage.calls, 'call')}, {counted(tokens, 'token')}, {cost}"
+        return "price unknown"
+    return f"{usage.cost_usd:.2f} USD" if usage.cost_usd >= 0.01 else "under 0.01 USD"
 
 
 def written_by(drafter: str) -> str:

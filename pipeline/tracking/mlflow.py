@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.accounting import PHASES
 from pipeline.models import Phase
 from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.port import HumanFeedback, Moment, Outcome, Progressed, Refused, Subject, Took
-from pipeline.tracking.record import PHASES, Record, feedback_text, job_record, options, phase_record, short
+from pipeline.tracking.record import Record, feedback_text, job_record, options, phase_record, short
 
 EXPERIMENT = "skill-fleet"
 PREFIX = "skill_fleet."

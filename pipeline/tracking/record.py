@@ -5,26 +5,13 @@ Parameters never change, tags may. Texts are masked: whatever looks like a crede
 
 import json
 from dataclasses import dataclass, field
-from typing import get_args
 
+from pipeline.accounting import MODULES, PHASES
 from pipeline.journey import Journey
 from pipeline.models import Phase, QualityAssessment, SkillDraft, Usage, Value
 from pipeline.skills.rules.security_text import masked
 from pipeline.tracking.port import HumanFeedback, Outcome, Progressed
 
-PHASES: tuple[Phase, ...] = get_args(Phase)
-MODULES: dict[Phase, tuple[str, ...]] = {
-    "understanding": (
-        "GatherRequirements",
-        "ValidateStructure",
-        "AnalyzeIntent",
-        "FindTaxonomyPath",
-        "AnalyzeDependencies",
-        "SynthesizePlan",
-    ),
-    "generation": ("GenerateSkillContent", "RefinedContent", "IncorporateFeedback"),
-    "validation": ("GenerateTestCases", "ValidateSkill", "AssessQuality"),
-}
 _LONGEST = 500
 
 

@@ -204,6 +204,11 @@ class Kit:
             "request": SkillRequest(title=self.say("PDF forms"), text=self.say("Fill PDF forms"), author="ada"),
             "drafter": "openai/gpt-oss",
             "usage": Usage(calls=12, prompt_tokens=30_000, completion_tokens=4_321, cost_usd=0.124),
+            "usage_by_module": {
+                "GatherRequirements": Usage(calls=2, prompt_tokens=9_000, completion_tokens=900, cost_usd=0.02),
+                "SynthesizePlan": Usage(calls=1, prompt_tokens=4_000, completion_tokens=421, cost_usd=0.004),
+                "GenerateSkillContent": Usage(calls=9, prompt_tokens=17_000, completion_tokens=3_000, cost_usd=0.1),
+            },
             "clarifications": [
                 ClarificationRound(questions=self.clarify().questions, answer=self.say("No."), by="ada")
             ],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipeline.accounting import MODULES
 from pipeline.checkpoints import Answer, ClarifyCheckpoint, PreviewCheckpoint
 from pipeline.journey import Journey, answer
 from pipeline.models import Usage
@@ -19,7 +20,7 @@ from pipeline.tracking import background, mlflow
 from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.mlflow import TrackingUnavailable, mlflow_tracker
 from pipeline.tracking.port import HumanFeedback, Moment, Progressed, Refused, Subject
-from pipeline.tracking.record import MODULES, job_record, phase_record
+from pipeline.tracking.record import job_record, phase_record
 from pipeline.workflows.creation import advance
 from tests.unit.pipeline.requests import RICH
 
