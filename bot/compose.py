@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
-from pydantic import ValidationError
-
 from bot.app import Parts
 from bot.drafting import Drafting
 from bot.github.connection import GitHubOptions, connect
@@ -20,6 +18,7 @@ from bot.jobs.advance import Ports, advance_job
 from bot.jobs.identity import BotIdentity
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
+from bot.model_settings import model_settings
 from bot.presence import Presence
 from bot.progress import Progress
 from bot.pull_checks import PullChecks
@@ -29,10 +28,8 @@ from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
 from bot.tracking import CLOSE_SECONDS, build_tracker, watched
-from pipeline.lm import ModelSettings, build
-from pipeline.lm.settings import explain
+from pipeline.lm.choice import build_models
 from pipeline.prompts import PromptsError, load_prompts
-from pipeline.runtime import Drafter
 
 _NO_PACE = Pace(write_gap=0, notify_gap=0)
 _IDENTITY_TRIES = 5
@@ -45,7 +42,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             f"{PREFIX}GITHUB_APP_ID and {PREFIX}GITHUB_PRIVATE_KEY (or ..._FILE) are needed. "
             "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
         )
-    model = build_model(settings)
+    models = build_models(model_settings(settings))
     prompts = read_prompts(settings)
     tracker = build_tracker(settings)
     exits = AsyncExitStack()
@@ -71,7 +68,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         store=jobs,
         github=github,
         run_pipeline=Drafting(
-            model=model,
+            models=models,
             calls=stores.calls,
             interrupted=stores.jobs.interrupted,
             listener=listener,
@@ -111,30 +108,6 @@ def read_prompts(settings: Settings) -> dict[str, str]:
         return load_prompts(settings.prompts) if settings.prompts is not None else {}
     except PromptsError as error:
         raise SettingsError(f"{PREFIX}PROMPTS: {error}") from None
-
-
-def build_model(settings: Settings) -> Drafter | None:
-    """The configured model; None means the outline drafter. Raises SettingsError."""
-    if not settings.model:
-        return None
-    try:
-        return build(
-            ModelSettings(
-                model=settings.model,
-                api_base=settings.model_api_base or None,
-                api_key=settings.model_api_key if settings.model_api_key.get_secret_value() else None,
-                temperature=settings.model_temperature,
-                max_tokens=settings.model_max_tokens,
-                timeout_seconds=settings.model_timeout_seconds,
-                retries=settings.model_retries,
-                fallbacks=tuple(name.strip() for name in settings.model_fallbacks.split(",") if name.strip()),
-                budget_tokens=settings.model_budget_tokens,
-                budget_usd=settings.model_budget_usd,
-                concurrency=settings.model_concurrency,
-            )
-        )
-    except ValidationError as error:
-        raise SettingsError(explain(error, PREFIX)) from None
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -13,7 +13,8 @@ from bot.jobs.advance import Interrupted
 from bot.jobs.job import Job, Repository
 from pipeline.checkpoints import WorkflowEvent
 from pipeline.journey import Journey
-from pipeline.runtime import CallStore, Drafter, ModuleCall, Runtime, StoredResult
+from pipeline.lm.choice import ModelNotAllowed, Models
+from pipeline.runtime import CallStore, ModuleCall, Runtime, StoredResult
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.workflows.creation import advance
 
@@ -44,7 +45,7 @@ class InterruptibleCalls:
 class Drafting:
     """`advance.RunPipeline`. One per process."""
 
-    model: Drafter | None
+    models: Models
     calls: Callable[[str], CallStore]
     interrupted: Callable[[str, int], Awaitable[bool]]
     listener: Listener
@@ -52,10 +53,14 @@ class Drafting:
     prompts: Mapping[str, str]
     skill_files: Callable[[Repository, str], Awaitable[Mapping[str, str] | None]]
 
-    async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int) -> Journey:
+    async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int, model: str) -> Journey:
+        try:
+            chosen = self.models.choose(model)
+        except ModelNotAllowed as refused:
+            return job.journey.model_copy(update={"status": "failed", "failure": refused.failure})
         runtime = Runtime(
             taxonomy=taxonomy,
-            model=self.model,
+            model=chosen,
             calls=InterruptibleCalls(self.calls(job.key), lambda: self.interrupted(job.key, seen)),
             emit=lambda event: self.listener.emit(job, event),
             clock=self.clock,

@@ -22,6 +22,9 @@ class RepoConfig(BaseModel):
 
     label: str = Field("skill-request", min_length=1, max_length=50, description="marks an issue as a request")
     pipeline: PipelineOptions = Field(PipelineOptions(), description="how requests are worked on")
+    model: str = Field(
+        "", max_length=200, description="PROVIDER/NAME, one that the operator allows; empty: the service's own"
+    )
     auto_start: tuple[str, ...] = Field((), description="logins whose own requests start without a maintainer")
     requester_may_approve: bool = Field(True, description="may the requester alone approve, given write access?")
     reviewers: tuple[str, ...] = Field((), description="logins asked to review each pull request")

@@ -62,9 +62,10 @@ class Settings(BaseSettings):
     model_timeout_seconds: float = Field(120, description="for one call, all of it")
     model_retries: int = Field(2, description="after a rate limit, a server error or no answer")
     model_fallbacks: str = Field("", description="PROVIDER/NAME,... tried in order when the model stays unusable")
+    model_allowed: str = Field("", description="PROVIDER/NAME,... that a repository may choose instead of the model")
     model_budget_tokens: int | None = Field(None, description="for one job, prompts and answers together")
     model_budget_usd: float | None = Field(None, description="for one job; counted where prices are known")
-    model_concurrency: int = Field(8, description="calls in flight at once, over all jobs")
+    model_concurrency: int = Field(8, description="calls in flight at once per provider, over all jobs")
     prompts: Path | None = Field(None, description="file of better instructions, written by `skill-fleet optimize`")
     mlflow_tracking_uri: str = Field(
         "",

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from bot.doctor.installations import check_installations
-from bot.doctor.local import check_app_id, check_database, check_key, check_settings, model_settings
+from bot.doctor.local import check_app_id, check_database, check_key, check_settings, configured_model
 from bot.doctor.model import ping_model
 from bot.doctor.remote import Site, check_app, check_clock, check_webhook
 from bot.doctor.report import Level, Line, as_json, as_text, problem, verdict
@@ -49,7 +49,7 @@ async def examine(environ: Mapping[str, str], *, expected_webhook: str, call_mod
     for secret in (*settings.webhook_secret, settings.model_api_key, settings.api_token):
         register_secret(secret.get_secret_value())
     lines += [check_app_id(settings), check_key(settings), await check_database(settings)]
-    chosen, line = model_settings(settings)
+    chosen, line = configured_model(settings)
     lines.append(await ping_model(chosen) if chosen is not None and call_model else line)
     try:
         host = github_host(settings.github_api_url)

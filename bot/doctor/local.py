@@ -5,15 +5,15 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.doctor.report import Line, ok, problem, warn
 from bot.github.secrets import Secret
 from bot.github.tokens import AppCredential, BadPrivateKeyError
+from bot.model_settings import model_settings
 from bot.settings import PREFIX, Settings, SettingsError, load, unknown_variables
 from bot.store.database import DatabaseError, current_revision, latest_revision, open_database
-from pipeline.lm import ModelSettings, ModelSettingsError
+from pipeline.lm import ModelSettings
 
 KEY_FIX = (
     "Generate a private key in the App's settings on GitHub and point "
@@ -126,18 +126,12 @@ def _judge_revision(revision: str, latest: str) -> Line:
     )
 
 
-def model_settings(settings: Settings) -> tuple[ModelSettings | None, Line]:
+def configured_model(settings: Settings) -> tuple[ModelSettings | None, Line]:
     """The model to use, if one is configured and can work."""
-    if not settings.model:
-        return None, ok("model", "none: skills are outlined from the request's own words")
-    key = settings.model_api_key
     try:
-        chosen = ModelSettings(
-            model=settings.model,
-            api_base=settings.model_api_base or None,
-            api_key=key if key.get_secret_value() else None,
-        )
-    except (ValidationError, ModelSettingsError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        return None, problem("model", f"{settings.model}: {reason}", f"Correct {PREFIX}MODEL.")
-    return chosen, ok("model", f"{settings.model} (not called; --model makes one tiny call)")
+        chosen = model_settings(settings)
+    except SettingsError as error:
+        return None, problem("model", str(error), f"Correct {PREFIX}MODEL or the setting that does not go with it.")
+    if chosen is None:
+        return None, ok("model", "none: skills are outlined from the request's own words")
+    return chosen, ok("model", f"{chosen.model} (not called; --model makes one tiny call)")

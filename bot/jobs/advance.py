@@ -76,8 +76,10 @@ class Ran(Value):
     journey: Journey | None
 
 
-RunPipeline = Callable[[Job, Taxonomy, int], Awaitable[Journey]]
-"""(job, taxonomy, newest inbox id seen) -> the journey at its next checkpoint; raises Interrupted.
+RunPipeline = Callable[[Job, Taxonomy, int, str], Awaitable[Journey]]
+"""(job, taxonomy, newest inbox id seen, model the repository asks for) -> the journey at its next checkpoint.
+
+Raises Interrupted.
 
 It stores each paid answer itself, by content: repeating it after a crash pays for nothing twice.
 """
@@ -243,7 +245,8 @@ class _Worker:
 
         async def run() -> Ran:
             try:
-                return Ran(journey=await self.ports.run_pipeline(job, repository.taxonomy, seen))
+                model = repository.config.model
+                return Ran(journey=await self.ports.run_pipeline(job, repository.taxonomy, seen, model))
             except Interrupted:
                 return Ran(journey=None)
 

@@ -37,13 +37,29 @@ _CONNECTIONS_PER_CLIENT = 100
 _COMPLAINT_CHARACTERS = 6_000
 
 
+class Slots:
+    """Calls in flight at once, for each provider on its own; shared by all models of a process."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._by_provider: dict[str, asyncio.Semaphore] = {}
+
+    def of(self, model: str) -> asyncio.Semaphore:
+        return self._by_provider.setdefault(model.partition("/")[0], asyncio.Semaphore(self._concurrency))
+
+
 class LanguageModel:
-    """The `Drafter` behind a configured model. Close it with `aclose` when the process ends."""
+    """The `Drafter` behind a configured model, or behind `chosen`, one of those the settings allow instead of it.
+
+    Key, address and limits are the settings' in either case. Close it with `aclose` when the process ends.
+    """
 
     def __init__(
         self,
         settings: ModelSettings,
         *,
+        chosen: str = "",
+        slots: Slots | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -51,12 +67,10 @@ class LanguageModel:
         self.settings = settings
         self._sleep = sleep
         self._chance = chance
-        self._slots = asyncio.Semaphore(settings.concurrency)
-        self._models = tuple(_Clients(name, settings) for name in (settings.model, *settings.fallbacks))
-
-    @property
-    def name(self) -> str:
-        return self.settings.model
+        self._slots = slots or Slots(settings.concurrency)
+        self.name = chosen or settings.model
+        names = dict.fromkeys((self.name, *settings.fallbacks))
+        self._models = tuple(_Clients(name, settings) for name in names)
 
     async def aclose(self) -> None:
         for clients in self._models:
@@ -91,7 +105,8 @@ class LanguageModel:
             try:
                 meter.check()
                 wire = WireAdapter(schema=schema, complaint=complaint)
-                return await self._request(lm, wire, predictor, inputs, meter, limit if doubled else None)
+                async with self._slots.of(name):
+                    return await self._request(lm, wire, predictor, inputs, meter, limit if doubled else None)
             except TruncatedAnswer as cut:
                 if doubled:
                     raise _Unusable(react(cut, name, self.settings.timeout_seconds)) from None
@@ -121,13 +136,12 @@ class LanguageModel:
         limit: int | None,
     ) -> dict[str, Any]:
         config: dict[str, Any] = {} if limit is None else {_limit_name(lm.model): limit}
-        async with self._slots:
-            with (
-                metering(meter),
-                dspy.context(lm=lm, adapter=wire, trace=[], callbacks=[], warn_on_type_mismatch=False),
-            ):
-                async with asyncio.timeout(self.settings.timeout_seconds):
-                    prediction = await predictor.acall(**inputs, config=config)
+        with (
+            metering(meter),
+            dspy.context(lm=lm, adapter=wire, trace=[], callbacks=[], warn_on_type_mismatch=False),
+        ):
+            async with asyncio.timeout(self.settings.timeout_seconds):
+                prediction = await predictor.acall(**inputs, config=config)
         return as_json(inputs.get("signature") or predictor.signature, prediction)
 
     def _pause(self, reaction: Reaction, tries: int) -> float | None:

@@ -31,14 +31,15 @@ class ModelSettings(BaseModel):
     timeout_seconds: float = Field(120.0, gt=0, le=3_600, description="for one call, all of it")
     retries: int = Field(2, ge=0, le=10, description="after a rate limit, a server error or no answer")
     fallbacks: tuple[str, ...] = Field((), max_length=5, description="models tried in order when one stays unusable")
+    allowed: tuple[str, ...] = Field((), max_length=20, description="models that a repository may choose instead")
     budget_tokens: int | None = Field(None, ge=1, description="for one job, prompts and answers together")
     budget_usd: float | None = Field(None, gt=0, description="for one job; counted where prices are known")
-    concurrency: int = Field(8, ge=1, le=1_024, description="calls in flight at once, over all jobs")
+    concurrency: int = Field(8, ge=1, le=1_024, description="calls in flight at once per provider, over all jobs")
     max_wait_seconds: float = Field(60.0, ge=0, le=3_600, description="longest pause a provider may ask for")
 
     @model_validator(mode="after")
     def _usable(self) -> "ModelSettings":
-        for name in (self.model, *self.fallbacks):
+        for name in (self.model, *self.fallbacks, *self.allowed):
             provider, slash, rest = name.partition("/")
             if not (provider and slash and rest):
                 raise ModelSettingsError(f"model {name!r} must be written as provider/name, e.g. openai/gpt-5-mini")
@@ -71,7 +72,7 @@ def from_environment(environment: Mapping[str, str], prefix: str = "SKILL_FLEET_
     for name in ModelSettings.model_fields:
         text = environment.get(f"{prefix}MODEL_{name.upper()}", "").strip()
         if name != "model" and text:
-            values[name] = [item.strip() for item in text.split(",")] if name == "fallbacks" else text
+            values[name] = [item.strip() for item in text.split(",")] if name in ("fallbacks", "allowed") else text
     try:
         return ModelSettings.model_validate(values)
     except ValidationError as error:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from pipeline.lm import ModelSettings, ModelSettingsError
-from pipeline.lm.model import LanguageModel
+from pipeline.lm.model import LanguageModel, Slots
 from pipeline.models import Usage
 from pipeline.runtime import CallFailed, StoredResult
 from tests.scripted_model import Reply, ScriptedModel, reply_json
@@ -271,6 +271,21 @@ async def test_no_more_calls_run_at_once_than_allowed(server: ScriptedModel) -> 
     assert server.most_in_flight == 3
 
 
+async def test_models_of_one_provider_share_its_limit_and_another_provider_has_its_own(server: ScriptedModel) -> None:
+    server.fallback = lambda request: reply_json(GOOD, delay=0.02)
+    slots = Slots(2)
+    settings = ModelSettings(model="openai/x", api_base=server.base_url, allowed=("openai/y",), retries=0)
+    models = [LanguageModel(settings, chosen=name, slots=slots) for name in ("openai/x", "openai/y")]
+    async with slots.of("anthropic/z"), slots.of("anthropic/z"):  # another provider is busy: that keeps nobody waiting
+        await asyncio.gather(
+            *(lm.answer(dspy.Predict(Ask), {"text": str(n)}, Usage()) for n in range(4) for lm in models)
+        )
+    for lm in models:
+        await lm.aclose()
+    assert server.most_in_flight == 2
+    assert {request.body["model"] for request in server.requests} == {"x", "y"}
+
+
 async def test_the_same_question_is_asked_again_because_nothing_is_cached(server: ScriptedModel) -> None:
     server.queue.extend([reply_json(GOOD), reply_json({**GOOD, "title": "Second"})])
     lm = model(server)
@@ -303,6 +318,7 @@ async def test_neither_prompt_nor_key_reaches_the_log(server: ScriptedModel, cap
         ({"model": "openai/gpt-5-mini", "temperature": 0.2}, "temperature"),
         ({"model": "openai/o3", "max_tokens": 2_000}, "max_tokens"),
         ({"model": "openai/gpt-4o", "fallbacks": ("openai/gpt-5",), "temperature": 0.0}, "gpt-5"),
+        ({"model": "openai/gpt-4o", "allowed": ("openai/o3",), "max_tokens": 2_000}, "openai/o3"),
         ({"model": "gpt-4o"}, "provider/name"),
         ({"model": "openai/x", "api_base": "localhost:8080"}, "api_base"),
     ],

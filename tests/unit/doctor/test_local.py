@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.doctor.local import check_app_id, check_database, check_key, check_settings, model_settings
+from bot.doctor.local import check_app_id, check_database, check_key, check_settings, configured_model
 from bot.doctor.report import Level
 from bot.settings import Settings
 from bot.store.database import migrate, open_database
@@ -132,6 +132,6 @@ async def test_a_database_that_does_not_answer_is_a_problem_that_shows_no_passwo
 def test_the_model_is_judged_by_its_name_before_it_is_called(
     values: dict[str, str], level: Level, usable: bool
 ) -> None:
-    chosen, line = model_settings(make(**values))
+    chosen, line = configured_model(make(**values))
     assert line.level is level
     assert (chosen is not None) is usable

@@ -38,6 +38,16 @@ def test_every_mistake_is_named_with_its_line(text: str, says: str) -> None:
     assert any(says in problem for problem in caught.value.problems), caught.value.problems
 
 
+@pytest.mark.parametrize(
+    "name", ["api_base", "model_api_base", "api_key", "model_api_key", "temperature", "fallbacks", "model_allowed"]
+)
+def test_a_repository_names_a_model_but_never_its_address_its_key_or_its_limits(name: str) -> None:
+    assert load("model: openai/gpt-5\n").model == "openai/gpt-5"
+    for text in (f"model: openai/gpt-5\n{name}: x\n", f"pipeline:\n  {name}: x\n", f"model:\n  {name}: x\n"):
+        with pytest.raises(InvalidConfigError):
+            load(text)
+
+
 def test_all_problems_come_at_once() -> None:
     with pytest.raises(InvalidConfigError) as caught:
         load("lable: a\nremind_after_days: 0\nexpire_after_days: 0\n")

@@ -1,9 +1,13 @@
 """Model settings from the environment, and what is said about wrong ones."""
 
 import pytest
+from pydantic import SecretStr
 
-from bot.compose import build_model
+from bot.model_settings import model_settings
 from bot.settings import Settings, SettingsError
+from pipeline.lm import ModelSettings
+from pipeline.lm.choice import ModelNotAllowed, build_models
+from pipeline.lm.model import LanguageModel
 from pipeline.lm.settings import ModelSettingsError, from_environment
 
 KEY = "sk-secret"
@@ -47,9 +51,56 @@ def test_a_wrong_value_is_named_by_its_variable(name: str, value: str, says: str
 
 
 def test_the_bot_hands_its_settings_to_the_model() -> None:
-    settings = Settings.model_construct(model="openai/x", model_fallbacks="openai/y", model_budget_tokens=7)
-    model = build_model(settings)
-    assert model is not None
-    assert model.name == "openai/x"
-    with pytest.raises(SettingsError, match=r"SKILL_FLEET_MODEL: .*temperature"):
-        build_model(Settings.model_construct(model="openai/gpt-5", model_temperature=0.1))
+    settings = Settings.model_construct(
+        model="openai/x", model_fallbacks="openai/y", model_budget_tokens=7, model_allowed="openai/z, anthropic/a"
+    )
+    found = model_settings(settings)
+    assert found is not None
+    assert (found.model, found.budget_tokens, found.fallbacks) == ("openai/x", 7, ("openai/y",))
+    assert found.allowed == ("openai/z", "anthropic/a")
+    assert model_settings(Settings.model_construct(model="")) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"model": "openai/gpt-5", "model_temperature": 0.1}, r"SKILL_FLEET_MODEL: .*temperature"),
+        ({"model": "openai/x", "model_allowed": "o3", "model_temperature": 0.1}, r"SKILL_FLEET_MODEL: .*provider/name"),
+        ({"model": "openai/x", "model_allowed": "openai/o3", "model_max_tokens": 100}, r"openai/o3 .*max_tokens"),
+        ({"model": "openai/x", "model_concurrency": 0}, r"SKILL_FLEET_MODEL_CONCURRENCY: "),
+    ],
+)
+def test_what_a_model_would_refuse_later_is_refused_when_the_bot_starts(values: dict[str, object], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        model_settings(Settings.model_construct(**values))  # type: ignore[arg-type]  # values of several kinds
+
+
+def test_a_repository_may_choose_what_the_operator_allows_and_nothing_else() -> None:
+    settings = ModelSettings(
+        model="openai/x", allowed=("openai/y", "anthropic/z"), api_key=SecretStr(KEY), api_base="http://127.0.0.1:1/v1"
+    )
+    models = build_models(settings)
+    assert [chosen.name for wanted in ("", "openai/x", "openai/y") if (chosen := models.choose(wanted))] == [
+        "openai/x",
+        "openai/x",
+        "openai/y",
+    ]
+    with pytest.raises(ModelNotAllowed) as refused:
+        models.choose("openai/w\n@everyone" + "x" * 500)
+    assert "Allowed are openai/y, anthropic/z." in refused.value.failure.message
+    assert refused.value.failure.retryable
+    assert len(refused.value.failure.message) < 250
+    with pytest.raises(ModelNotAllowed, match="No other model may be chosen here"):
+        build_models(None).choose("openai/x")
+
+
+def test_the_key_and_the_address_go_to_the_provider_they_belong_to_alone() -> None:
+    settings = ModelSettings(
+        model="openai/x", allowed=("openai/y", "gemini/z"), api_key=SecretStr(KEY), api_base="http://127.0.0.1:1/v1"
+    )
+    sent = {
+        name: LanguageModel(settings, chosen=name)._models[0].all[0].kwargs  # the client made for this model
+        for name in settings.allowed
+    }
+    assert (sent["openai/y"]["api_key"], sent["openai/y"]["api_base"]) == (KEY, "http://127.0.0.1:1/v1")
+    assert not {"api_key", "api_base"} & {name for name, value in sent["gemini/z"].items() if value}
