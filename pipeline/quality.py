@@ -12,6 +12,7 @@ Formulas (unit-tested on good and junk text):
 - verbosity = 0.6 x clamp((words per sentence - 14) / 20) + 0.4 x min(1, 10 x filler phrases per sentence), on prose
   without code; list items are sentences.
 - size: too_small below 60 words, optimal to 2,500, acceptable to 4,000, too_large beyond (words without code).
+- weaknesses are sentences on what is missing, on calls such as `npx tool` that name no version, and on wordiness.
 - overall = 0.40 completeness + 0.30 compliance + 0.15 trigger_coverage + 0.15 (1 - verbosity); times 0.7 when too
   small or too large; at most 0.49 while there is an error or substance is below 0.3.
 """
@@ -23,6 +24,7 @@ from typing import Literal
 from pipeline.checking import body_of, description_of
 from pipeline.models import Plan, QualityAssessment, ReportedFinding, Requirements, SkillDraft
 from pipeline.routing import lost, terms
+from pipeline.runners import unpinned
 from pipeline.sections import split
 from pipeline.skills.taxonomy import Taxonomy, TaxonomyEntry
 
@@ -33,6 +35,7 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?^ {0,3}\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_INLINE_CODE = re.compile(r"`([^`\n]+)`")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？:])\s+|\n\s*(?:[-*+]|\d+[.)])\s+|\n{2,}|\n(?=#)")
 Size = Literal["too_small", "optimal", "acceptable", "too_large"]
 
@@ -69,8 +72,14 @@ def assess(
         word_count=words,
         size_assessment=size,
         strengths=_strengths(complete, compliant, coverage, wordy),
-        weaknesses=[*missing[:6], *(["Long sentences or filler phrases."] if wordy > 0.5 else [])],
+        weaknesses=[*missing[:5], *_loose(body)[:2], *(["Long sentences or filler phrases."] if wordy > 0.5 else [])],
     )
+
+
+def _loose(body: str) -> list[str]:
+    """Calls in the document's code that run whatever version is newest."""
+    code = "\n".join([*(match[0] for match in _FENCED.finditer(body)), *_INLINE_CODE.findall(without_code(body))])
+    return [f"`{call}` runs whatever version is newest; name one." for call in unpinned(code)]
 
 
 def without_code(text: str) -> str:

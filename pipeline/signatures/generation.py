@@ -66,8 +66,9 @@ class GenerateSkillContent(dspy.Signature):
     Follow the plan's outline, in its order, with `##` headings. Write procedures, exact commands and decisions, not
     advice the agent would follow anyway. Give one default and say when to leave it. Include the person's examples
     verbatim, a Gotchas section when something is easy to get wrong, and a way to check the result. Name each bundled
-    file with the situation in which to read or run it. Close every code fence and give it a language. No frontmatter,
-    no placeholders, no mention of this request, fewer than 300 lines.
+    file with the situation in which to read or run it. Name an exact version wherever a package is fetched and run at
+    once (`uvx tool==1.2.3`, `npx tool@1.2.3`). Close every code fence and give it a language. No frontmatter, no
+    placeholders, no mention of this request, fewer than 300 lines.
     """
 
     plan: Plan = dspy.InputField()
@@ -81,7 +82,8 @@ class GenerateSkillContent(dspy.Signature):
 class GenerateSkillSection(dspy.Signature):
     """Write one section of a SKILL.md: instructions to a capable coding agent that lacks only the knowledge in the
     inputs. Make exactly the points of `section_points`, with exact commands, decisions and the person's examples
-    where they belong here. Do not repeat other sections of the plan. Close every code fence and give it a language.
+    where they belong here. Do not repeat other sections of the plan. Name an exact version wherever a package is
+    fetched and run at once (`uvx tool==1.2.3`, `npx tool@1.2.3`). Close every code fence and give it a language.
     Do not write the section's own heading."""
 
     plan: Plan = dspy.InputField()
@@ -96,8 +98,9 @@ class GenerateSkillSection(dspy.Signature):
 class GenerateScript(dspy.Signature):
     """Write a script bundled with a skill. It runs without asking anything, answers `--help` with purpose, options and
     an example, prints results to stdout and problems to stderr with distinct exit codes, changes nothing unless told
-    to, and uses only the standard library of its language. Start with the interpreter line. No network access unless
-    the plan requires it."""
+    to, and uses only the standard library of its language; a package it cannot do without is pinned to an exact version
+    (inline script metadata with `==`, `npx tool@1.2.3`). Start with the interpreter line. No network access unless the
+    plan requires it."""
 
     path: str = dspy.InputField(desc="where it is bundled; the suffix decides the language")
     reason: str = dspy.InputField()

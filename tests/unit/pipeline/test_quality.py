@@ -58,6 +58,13 @@ def test_leaving_something_out_costs_and_is_named() -> None:
     assert without.weaknesses == ["The section “Gotchas” is missing or empty."]
 
 
+def test_a_runner_without_a_version_is_named_where_it_is_code() -> None:
+    loose = quality(BODY.replace("1. Open", "1. Run `npx pdf-info q3.pdf`, then open", 1))
+    assert loose.weaknesses == ["`npx pdf-info` runs whatever version is newest; name one."]
+    assert quality(BODY.replace("1. Open", "1. Run `npx pdf-info@2.0.1 q3.pdf`, then open", 1)).weaknesses == []
+    assert quality(BODY.replace("1. Open", "1. With npx nothing is installed. Open", 1)).weaknesses == []
+
+
 def test_an_error_caps_the_score_whatever_else_is_good() -> None:
     assert quality(BODY, [finding("error")]).overall_score <= 0.49
     assert quality(BODY, [finding("warning")]).overall_score > 0.8
