@@ -8,6 +8,7 @@ still shows something active when read back, is shown as a code block instead. N
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.comments import render
@@ -87,6 +88,20 @@ def code_block(text: str, language: str = "", max_chars: int | None = None) -> s
     kept = max(0, max_chars - (len(block) - len(source)) - 60)
     notice = _LEFT_OUT.format(count=f"{len(source) - kept:,}")
     return f"{render.code_block(source[:kept], language)}\n\n{notice}"
+
+
+def suggestion(lines: Sequence[str]) -> str | None:
+    """What GitHub offers to put in place of the lines that a review comment stands at: exactly these.
+
+    None when they hold something that we never write as it is: invisible characters, our marker, a line that other
+    bots would take for a command.
+    """
+    text = "\n".join(lines)
+    if reveal(text) != text or MARKER.search(text) or any(re.match(r"/[A-Za-z]", line) for line in lines):
+        return None
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return "\n".join([f"{fence}suggestion", *lines, fence])
 
 
 def inline_code(text: str) -> str:

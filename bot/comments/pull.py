@@ -5,10 +5,11 @@ Only our own `Closes #N` is active, and only in the body. Text from people and m
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 from bot.commands.table import Verb
 from bot.comments.installers import ways
-from bot.comments.markdown import cell, details, fit, inline_code, safe_block, safe_inline, safe_plain
+from bot.comments.markdown import cell, details, fit, inline_code, safe_block, safe_inline, safe_plain, suggestion
 from bot.comments.preview import change_list
 from bot.comments.report import findings_table, quality_table, tally
 from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent, usage_of, written_by
@@ -106,6 +107,18 @@ def thread_reply(change: Change) -> str:
     if change.outcome == "applied":
         return f"✅ Done in the newest commit{f': {note}' if note else '.'}"
     return f"➖ I left this as it is{f': {note}' if note else '.'} Reply here if you see it differently."
+
+
+def thread_suggestion(change: Change, lines: Sequence[str]) -> str | None:
+    """In the thread of a line comment whose wish concerns nothing but its lines; None when it cannot be suggested."""
+    block = suggestion(lines)
+    if block is None:
+        return None
+    note = safe_inline(change.note)
+    return (
+        f"✏️ This would do it{f': {note}' if note else '.'} *Commit suggestion* takes it over; "
+        f"a reply here asks for something else.\n\n{block}"
+    )
 
 
 def _what(job: Job) -> str:

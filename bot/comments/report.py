@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.commands.table import Verb
-from bot.comments.markdown import cell, code_block, details, inline_code, safe_plain
+from bot.comments.markdown import cell, code_block, details, inline_code, safe_plain, suggestion
 from bot.comments.words import bullets, command, counted, listed, mention, percent, person
 from pipeline.checkpoints import ValidateCheckpoint
 from pipeline.models import QualityAssessment, ReportedFinding
@@ -110,15 +110,28 @@ def check_summary(findings: Sequence[ReportedFinding], *, path: str, annotated: 
     return "\n\n".join([*parts, table])
 
 
-def fix_suggested(difference: str, *, by: str) -> str:
-    """On somebody's own pull request: what the *Fix* button would change."""
-    return "\n\n".join(
-        [
-            f"{person(by)} asked what can be repaired by rule. I commit to branches of my own only, so here it is:",
-            details("The changes", code_block(difference, "diff", 50_000)),
-            f"{inline_code('skill-fleet validate --fix')} makes the same changes in a checkout.",
-        ]
-    )
+def fix_suggested(rest: str, *, by: str, suggested: int) -> str:
+    """On somebody's own pull request: how many changes of the *Fix* button are suggested at their lines, and `rest`,
+    the difference that cannot be suggested there ("" for none)."""
+    opening = f"{person(by)} asked what can be repaired by rule. I commit to branches of my own only."
+    if suggested:
+        those = "it is" if suggested == 1 else "they are"
+        opening += (
+            f" Here {those}, as {counted(suggested, 'suggestion')}: *Commit suggestion* takes one over, "
+            "*Add suggestion to batch* under *Files changed* several in one commit."
+        )
+    parts = [opening]
+    if rest:
+        summary = "What cannot be suggested at a line of this pull request" if suggested else "The changes"
+        parts.append(details(summary, code_block(rest, "diff", 50_000)))
+    parts.append(f"{inline_code('skill-fleet validate --fix')} makes the same changes in a checkout.")
+    return "\n\n".join(parts)
+
+
+def fix_suggestion(lines: Sequence[str]) -> str | None:
+    """At the lines that these would replace; None when they cannot be suggested."""
+    block = suggestion(lines)
+    return f"Repairs what the rules found here.\n\n{block}" if block else None
 
 
 def fix_committed(files: Sequence[str], *, by: str) -> str:

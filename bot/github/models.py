@@ -128,6 +128,7 @@ class PullRequest(Remote):
 class PullFile(Remote):
     filename: str
     status: str = ""
+    patch: str | None = None
     previous_filename: str | None = None
 
 

@@ -120,6 +120,8 @@ class LineCommented(Value):
     path: str
     line: int | None
     body: str
+    first_line: int | None = Field(None, description="set when the comment is about several lines")
+    commit_sha: str = Field("", description="the commit whose lines these are; empty for lines that were taken away")
 
 
 SPOKEN = (Commented, CommentEdited, Reviewed, LineCommented)

@@ -234,6 +234,8 @@ def _line_commented(reading: Reading) -> ev.Event | None:
         path=comment.path,
         line=comment.line if comment.line is not None else comment.original_line,
         body=_text(comment.body),
+        first_line=comment.start_line,
+        commit_sha=comment.commit_id if comment.side == "RIGHT" and comment.line is not None else "",
     )
 
 

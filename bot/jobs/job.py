@@ -82,11 +82,26 @@ class Pull(Value):
     path: str
     digest: str = Field(description="digest of the published draft")
     seen_sha: str = Field("", description="commit whose files the draft goes on from; ours, or a person's after it")
+    seen_digest: str = Field("", description="digest of the draft as it is at `seen_sha`, when that is a person's")
     url: str = ""
 
     @property
     def seen(self) -> str:
         return self.seen_sha or self.head_sha
+
+
+class Anchor(Value):
+    """Where a line comment stands: lines of a file of the skill, at one commit of its branch."""
+
+    source: str = Field(description="the comment, as in `Feedback.source`")
+    path: str
+    first: int
+    last: int
+    commit: str
+
+    @property
+    def lines(self) -> range:
+        return range(self.first, self.last + 1)
 
 
 class ShownPreview(Value):
@@ -117,6 +132,7 @@ class Job(Value):
     unpublished: list[Feedback] = Field(
         default_factory=list, description="what was asked for since the last commit: asked again of changed files"
     )
+    anchors: tuple[Anchor, ...] = Field((), description="where the line comments stand that are not answered yet")
     acted_on: tuple[str, ...] = Field(
         (), description="what people said and something was done about, newest last: the same again changes nothing"
     )

@@ -4,6 +4,7 @@ from bot.comments import notices, preview, pull, questions, report
 from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
+from bot.jobs import small_edits
 from bot.jobs.decision import Turn
 from bot.jobs.job import WAITING, Job, JobStatus, Pull
 from bot.jobs.review import overtaken, take_feedback
@@ -15,6 +16,7 @@ from pipeline.checkpoints import (
     StructureFixCheckpoint,
     ValidateCheckpoint,
 )
+from pipeline.journey import Journey
 from pipeline.models import Change, SkillDraft
 
 
@@ -31,6 +33,10 @@ def phase_ended(turn: Turn, event: ev.PhaseEnded) -> None:
     job, journey = turn.job, event.journey
     if job.status is not JobStatus.RUNNING:
         return
+    replies = small_edits.answers(job, journey) if journey.status == "completed" else None
+    if replies is not None:
+        _suggest(turn, journey, replies)
+        return
     turn.change(journey=journey)
     if journey.status in {"pending_user_input", "pending_hitl"} and journey.checkpoint is not None:
         _put_up(turn, journey.checkpoint)
@@ -39,6 +45,29 @@ def phase_ended(turn: Turn, event: ev.PhaseEnded) -> None:
     elif journey.status == "failed" and journey.failure is not None:
         turn.move(JobStatus.FAILED, ended_reason=journey.failure.message)
         turn.say(f"failed:{turn.job.moves}", notices.failed(journey.failure), why=Occasion.OUTCOME)
+
+
+def _suggest(turn: Turn, journey: Journey, replies: list[tuple[int, str]]) -> None:
+    """Suggestions in the threads; the draft stays what is on the branch until somebody takes one over."""
+    job = turn.job
+    assert job.pull is not None, "threads are on a pull request"
+    paid = {"usage": journey.usage, "usage_by_module": journey.usage_by_module, "counted_calls": journey.counted_calls}
+    kept: dict[str, object] = {"pending_feedback": [], "phase": "validation", "status": "completed", **paid}
+    later = {feedback.source for feedback in job.deferred}
+    left = tuple(anchor for anchor in job.anchors if anchor.source in later)
+    journey = job.journey.model_copy(update=kept)
+    turn.move(JobStatus.IN_REVIEW, journey=journey, anchors=left, unpublished=[], deferred=[])
+    for comment_id, text in replies:
+        turn.do(
+            fx.ReplyInThread(
+                key=f"suggest:{comment_id}:{turn.job.moves}",
+                pull_number=job.pull.number,
+                comment_id=comment_id,
+                body=text,
+            )
+        )
+    for feedback in job.deferred:
+        take_feedback(turn, feedback)
 
 
 def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
@@ -135,6 +164,7 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
         journey=job.journey.model_copy(update={"in_review": True, "pending_feedback": []}),
         reopening=False,
         unpublished=[],
+        anchors=(),
     )
     turn.do(
         fx.Check(

@@ -77,6 +77,9 @@ class Comment(Part):
     path: str = ""
     line: int | None = None
     original_line: int | None = None
+    start_line: int | None = None
+    side: str = ""
+    commit_id: str = ""
     performed_via_github_app: AppRef | None = None
 
     @property

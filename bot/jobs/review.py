@@ -11,7 +11,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs import lifecycle
 from bot.jobs.decision import Turn
-from bot.jobs.job import ENDED, RETRYABLE, Actor, Job, JobStatus, Role
+from bot.jobs.job import ENDED, RETRYABLE, Actor, Anchor, Job, JobStatus, Role
 from bot.jobs.ports import BranchNow
 from pipeline.journey import AnswerError, Failure, going_on_from
 from pipeline.models import FROM_VALIDATION, Feedback
@@ -36,6 +36,11 @@ def line_commented(turn: Turn, event: ev.LineCommented) -> None:
     if not event.path.startswith(prefix) or not turn.is_new(said):
         return
     turn.acted_on(said)
+    if event.line is not None and event.commit_sha and _may_apply(turn, event.body):
+        first = min(event.first_line or event.line, event.line)
+        path = event.path.removeprefix(prefix)
+        here = Anchor(source=said, path=path, first=first, last=event.line, commit=event.commit_sha)
+        turn.change(anchors=(*turn.job.anchors, here)[-100:])
     turn.do(
         fx.React(
             key=f"react:review:{event.comment_id}:eyes",
@@ -54,6 +59,11 @@ def line_commented(turn: Turn, event: ev.LineCommented) -> None:
             line=event.line,
         ),
     )
+
+
+def _may_apply(turn: Turn, words: str) -> bool:
+    """Could the person commit a suggestion? Who suggests something exactly wants it done, not suggested back."""
+    return turn.facts.role.at_least(Role.WRITE) and "```suggestion" not in words
 
 
 def _may_refine(turn: Turn, actor: Actor) -> bool:
@@ -100,6 +110,8 @@ def build_upon(job: Job, branch: BranchNow) -> Job:
         failure = Failure(code="skill_moved", message=message, retryable=True)
         journey = journey.model_copy(update={"status": "failed", "failure": failure, "checkpoint": None})
         return job.with_(unpublished=unpublished, journey=journey)
+    if journey.generation is not None:
+        seen = seen.model_copy(update={"seen_digest": journey.generation.draft.digest})
     return job.with_(unpublished=unpublished, journey=journey, pull=seen)
 
 

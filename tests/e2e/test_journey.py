@@ -88,3 +88,29 @@ async def test_a_thin_request_is_asked_about_before_anything_is_written(there: T
     number = await there.file(name="", purpose="release notes", when="release notes", examples="", constraints="")
     assert await there.status(number) is JobStatus.PENDING_USER_INPUT
     assert await there.github.pulls() == []
+
+
+async def test_a_small_edit_is_suggested_in_its_thread_and_the_next_commit_goes_on_from_it(there: Town) -> None:
+    number, pull = await there.to_review()
+    morgan, path, branch = there.github.as_user("morgan"), "skills/release-notes/SKILL.md", f"skill/issue-{number}"
+    before = await there.github.file(path, branch)
+    assert before is not None
+    line = next(n for n, text in enumerate(before.splitlines(), 1) if "in the past tense" in text)
+    await morgan.comment_on_line(pull["number"], path, line, 'Replace "in the past tense" with "in the present tense".')
+    await there.bot.quiet()
+    assert (await there.github.pull(pull["number"]))["head"]["sha"] == pull["head"]["sha"], "nothing is committed"
+    [_, reply] = await there.github.review_comments(pull["number"])
+    suggested = before.splitlines()[line - 1].replace("past", "present")
+    assert f"```suggestion\n{suggested}\n```" in reply["body"]
+    assert await there.status(number) is JobStatus.IN_REVIEW
+
+    taken = before.replace(before.splitlines()[line - 1], suggested)
+    await morgan.commit(branch, {path: taken}, "Apply suggestion from code review")
+    await there.bot.quiet()
+    await morgan.comment_on_line(pull["number"], path, line, 'Add a section "Tone" that says: write for users.')
+    await there.bot.quiet()
+    after = await there.github.file(path, branch)
+    assert after is not None
+    assert suggested in after
+    assert "write for users" in after.lower()
+    await there.assert_nothing_twice(number)
