@@ -98,11 +98,13 @@ def substance(body: str) -> float:
 def completeness(draft: SkillDraft, body: str, plan: Plan, requirements: Requirements) -> tuple[float, list[str]]:
     """Share of what was planned and asked for that is there, and sentences on what is not."""
     parts = split(body)
-    present = {_key(part.heading) for part in parts if part.heading and len(set(terms(part.below))) >= 3}
+    words = {_key(part.heading): len(set(terms(part.below))) for part in parts if part.heading}
     have = set(terms(body))
     checks: list[tuple[bool, str]] = []
     for section in plan.content_outline:
-        checks.append((_key(section.title) in present, f"The section “{section.title}” is missing or empty."))
+        said = words.get(_key(section.title), 0)
+        problem = "says very little" if said else "is missing or empty"
+        checks.append((said >= 3, f"The section “{section.title}” {problem}."))
     for topic in requirements.topics:
         checks.append((_mentioned(topic, have), f"The topic “{topic}” does not appear."))
     for item in plan.capabilities:

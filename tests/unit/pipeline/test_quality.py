@@ -65,6 +65,12 @@ def test_a_runner_without_a_version_is_named_where_it_is_code() -> None:
     assert quality(BODY.replace("1. Open", "1. With npx nothing is installed. Open", 1)).weaknesses == []
 
 
+def test_a_section_of_two_words_is_not_called_missing() -> None:
+    head, _, rest = BODY.partition("## Gotchas\n\n")
+    terse = head + "## Gotchas\n\nMerged cells.\n\n##" + rest.partition("\n##")[2]
+    assert quality(terse).weaknesses[0] == "The section “Gotchas” says very little."
+
+
 def test_an_error_caps_the_score_whatever_else_is_good() -> None:
     assert quality(BODY, [finding("error")]).overall_score <= 0.49
     assert quality(BODY, [finding("warning")]).overall_score > 0.8
