@@ -17,6 +17,7 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _VISIBLE_FORMAT = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _VISIBLE_LAYOUT = frozenset("\n\t")
+_UNUSUAL = re.compile(r"[^\n\t -~]")
 
 
 class Cleaned(NamedTuple):
@@ -28,6 +29,8 @@ class Cleaned(NamedTuple):
 
 def clean(text: str) -> Cleaned:
     """`text` with line ends as `\\n` and every invisible character removed."""
+    if not _UNUSUAL.search(text):
+        return Cleaned(text, 0)
     lines = _unify_line_ends(text)
     kept = [character for index, character in enumerate(lines) if not _hidden(lines, index)]
     cleaned = "".join(kept)
@@ -78,4 +81,6 @@ def _takes_selector(text: str, index: int) -> bool:
     if not 0 <= index < len(text):
         return False
     character = text[index]
-    return character in "0123456789#*" or unicodedata.category(character) in {"So", "Sk", "Sm", "Po", "Pd"}
+    if character.isascii():
+        return character in "0123456789#*"
+    return unicodedata.category(character) in {"So", "Sk", "Sm", "Po", "Pd"}

@@ -158,12 +158,17 @@ def _summary(text: str) -> str:
     return "".join([*parts, html.escape(words[position:])])
 
 
+def _visible(text: str) -> str:
+    """What joined two characters may stand alone once markup has come between them or gone."""
+    return clean(text).text
+
+
 def _stable_block(source: str) -> str:
     try:
-        text = render.blocks(render.parse(source))
+        text = _visible(render.blocks(render.parse(source)))
         for _ in range(_PASSES):
             tree = render.parse(text)
-            again = render.blocks(tree)
+            again = _visible(render.blocks(tree))
             if again == text:
                 if is_inert(tree):
                     return text
@@ -175,9 +180,9 @@ def _stable_block(source: str) -> str:
 
 
 def _stable_inline(source: str) -> str:
-    text = _one_line(render.inline(render.parse_inline(source)))
+    text = _one_line(_visible(render.inline(render.parse_inline(source))))
     for _ in range(_PASSES):
-        again = _one_line(render.inline(render.parse_inline(text)))
+        again = _one_line(_visible(render.inline(render.parse_inline(text))))
         if again == text:
             tree = render.parse(text)
             plain = not text or [node.type for node in tree.children] == ["paragraph"]

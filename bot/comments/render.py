@@ -17,7 +17,8 @@ from markdown_it.tree import SyntaxTreeNode
 from bot.comments.references import MARKER, Kind, is_linkable, scan
 
 MAX_NESTING = 40
-PARSER = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
+_OPTIONS = {"maxNesting": MAX_NESTING, "inline_definitions": True, "store_labels": True}
+PARSER = MarkdownIt("commonmark", _OPTIONS).enable(["table", "strikethrough"])
 
 ACTIVE_LANGUAGES = frozenset({"mermaid", "math", "geojson", "topojson", "stl", "suggestion"})
 _LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+#_.-]{0,29}")
@@ -37,7 +38,19 @@ def parse(text: str) -> SyntaxTreeNode:
         raise TooDeepError
     if any(child.level >= MAX_NESTING - 2 for token in tokens for child in token.children or ()):
         raise TooDeepError
-    return SyntaxTreeNode(tokens)
+    return SyntaxTreeNode(_without_used_definitions(tokens))
+
+
+def _without_used_definitions(tokens: Sequence[Token]) -> list[Token]:
+    """A definition that a link took is shown at the link; any other would hide its words from the reader."""
+    used = {child.meta["label"] for token in tokens for child in token.children or () if "label" in child.meta}
+    kept = []
+    for token in tokens:
+        if token.type == "definition" and token.meta["id"] in used:
+            used.remove(token.meta["id"])
+        else:
+            kept.append(token)
+    return kept
 
 
 def parse_inline(text: str) -> Sequence[Token]:
@@ -55,12 +68,15 @@ def code_block(text: str, language: str = "") -> str:
     body = _disarm(text)
     longest = max((len(run) for run in re.findall(r"`{3,}", body)), default=2)
     fence = "`" * (longest + 1)
-    name = language if _LANGUAGE.fullmatch(language) and language.lower() not in ACTIVE_LANGUAGES else ""
-    lines = [f"{fence}{name}", *body.split("\n"), fence]
+    lines = [f"{fence}{language if _is_plain(language) else ''}", *body.split("\n"), fence]
     # Bots that read raw text would take `/lgtm` at a line start inside a fence for a command.
     if any(re.match(r"/[A-Za-z]", line) for line in lines):
         lines = [f"  {line}" if line else "" for line in lines]
     return "\n".join(lines)
+
+
+def _is_plain(language: str) -> bool:
+    return bool(_LANGUAGE.fullmatch(language)) and language.lower() not in ACTIVE_LANGUAGES
 
 
 def inline_code(text: str) -> str:
@@ -113,7 +129,7 @@ def _block(node: SyntaxTreeNode) -> str:
             words = inline([token for token in _inline_tokens(node) if token.type[:3] not in ("em_", "str")])
             return f"**{words}**" if words else ""
         case "fence" | "code_block":
-            return code_block(node.content.removesuffix("\n"), (node.info or "").split(" ")[0])
+            return _fence(node)
         case "blockquote":
             return "\n".join(f"> {line}" if line else ">" for line in blocks(node).split("\n"))
         case "hr":
@@ -123,6 +139,8 @@ def _block(node: SyntaxTreeNode) -> str:
         case "html_block":
             visible = _HTML_COMMENT.sub("", node.content)
             return inline([token for line in visible.split("\n") for token in (_text(line), _SOFT_BREAK)])
+        case "definition":
+            return inline(_definition(node))
         case _:
             return blocks(node)
 
@@ -141,13 +159,27 @@ def _text(words: str) -> Token:
 _SOFT_BREAK = Token("softbreak", "br", 0)
 
 
+def _fence(node: SyntaxTreeNode) -> str:
+    """Code; what stands behind its opening fence and is no language comes above it, for GitHub would hide it."""
+    language, _, rest = re.sub(r"\s+", " ", node.info or "").strip().partition(" ")
+    code = code_block(node.content.removesuffix("\n"), language)
+    caption = inline([_text(rest if _is_plain(language) else f"{language} {rest}")])
+    return f"{caption}\n\n{code}" if caption else code
+
+
+def _definition(node: SyntaxTreeNode) -> list[Token]:
+    """`[label]: address "title"`, which GitHub would not show, as a visible line."""
+    address = Token("link_open", "a", 1, attrs={"href": node.meta["url"]}, markup="autolink")
+    title = f" {node.meta['title']}" if node.meta["title"] else ""
+    return [_text(f"[{node.meta['label']}]: "), address, Token("link_close", "a", -1), _text(title)]
+
+
 def _list(node: SyntaxTreeNode, marker: _Marker) -> str:
     sign = _list_marker(node, marker)
-    number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else 0
     tight = all(child.hidden for item in node.children for child in item.children if child.type == "paragraph")
     items: list[str] = []
-    for offset, item in enumerate(node.children):
-        lead = f"{sign} " if node.type == "bullet_list" else f"{min(number + offset, 999_999_999)}{sign} "
+    for item in node.children:
+        lead = f"{item.info}{sign} "  # the number as it was written
         body = _item_body(_siblings(item.children), item.children, tight)
         indented = "\n".join(f"{' ' * len(lead)}{line}" if line else "" for line in body.split("\n"))
         items.append(lead + indented[len(lead) :] if body else lead.rstrip())
@@ -247,26 +279,22 @@ class _Line:
 def inline(tokens: Sequence[Token], *, in_table: bool = False) -> str:
     """Markdown for inline tokens; lines stay lines, never blank."""
     line = _Line(in_table)
-    links: list[str] = []
+    links: list[tuple[str, str]] = []
     silent = False
     for position, token in enumerate(tokens):
         if token.type == "link_close":
-            href = links.pop()
             silent = False
-            if href:
-                line.text(" (")
-                _destination(line, href)
-                line.text(")")
+            _link_end(line, *links.pop())
         elif silent:
             continue
         elif token.type == "link_open":
-            href = str(token.attrs.get("href", ""))
+            href, title = str(token.attrs.get("href", "")), str(token.attrs.get("title", ""))
             if _shows_its_address(tokens, position, href):
                 _destination(line, href)
-                links.append("")
+                links.append(("", title))
                 silent = True
             else:
-                links.append(href)
+                links.append((href, title))
         else:
             _leaf(line, token)
     line.flush()
@@ -279,6 +307,14 @@ def _shows_its_address(tokens: Sequence[Token], position: int, href: str) -> boo
         return True
     text, close = tokens[position + 1 : position + 3] if len(tokens) > position + 2 else (None, None)
     return text is not None and close is not None and close.type == "link_close" and text.content == href
+
+
+def _link_end(line: _Line, href: str, title: str) -> None:
+    """Where the link leads, and the words that show only to a mouse."""
+    if href or title:
+        line.text(" (")
+        _destination(line, href)
+        line.text(f"{', ' if href and title else ''}{title})")
 
 
 def _leaf(line: _Line, token: Token) -> None:
@@ -300,7 +336,7 @@ def _leaf(line: _Line, token: Token) -> None:
         case "image":
             line.text(f"{token.content} (image: ")
             _destination(line, str(token.attrs.get("src", "")))
-            line.text(")")
+            line.text(f", {title})" if (title := token.attrs.get("title")) else ")")
         case _:
             line.text(token.content)
 
