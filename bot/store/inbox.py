@@ -111,9 +111,12 @@ def retry_delay(attempts: int) -> timedelta:
 
 
 def insert_ignoring_known(dialect: str, table: Any, conflict: Sequence[str]) -> Insert:
+    """An insert whose `rowcount` says whether the row was new (SQLAlchemy drops the count of inserts unless told)."""
     if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing(index_elements=conflict)
-    return postgresql.insert(table).on_conflict_do_nothing(index_elements=conflict)
+        statement: Insert = sqlite.insert(table).on_conflict_do_nothing(index_elements=conflict)
+    else:
+        statement = postgresql.insert(table).on_conflict_do_nothing(index_elements=conflict)
+    return statement.execution_options(preserve_rowcount=True)
 
 
 class Inbox:

@@ -42,6 +42,11 @@ async def test_saving_again_for_the_same_task_changes_nothing(stores: Stores) ->
     assert loaded.rev == 2
 
 
+async def test_a_job_that_begins_by_running_has_its_work_row_from_the_first_save_on(stores: Stores) -> None:
+    await stores.jobs.save(make_job().moved(JobStatus.RUNNING), rev=0, done=[], task="t")
+    assert [row.is_work for row in (await stores.jobs.load("7:1")).rows] == [True]
+
+
 @pytest.mark.parametrize(("rev", "task"), [(0, "other"), (1, "other"), (5, "t")])
 async def test_somebody_elses_save_supersedes(stores: Stores, rev: int, task: str) -> None:
     job = make_job()
