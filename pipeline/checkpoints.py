@@ -116,9 +116,20 @@ class EventType(StrEnum):
     MODULE_END = "module_end"
     PROGRESS = "progress"
     REASONING = "reasoning"
+    MEASURED = "measured"
     HITL_REQUIRED = "hitl_required"
     COMPLETED = "completed"
     ERROR = "error"
+
+
+class Measured(Value):
+    """What the rules and the measures say about one draft: one round of making it better."""
+
+    draft: str = Field(description="the eight characters of its digest that people see")
+    quality: float | None = Field(None, ge=0, le=1)
+    errors: int = Field(0, ge=0)
+    warnings: int = Field(0, ge=0)
+    infos: int = Field(0, ge=0)
 
 
 class WorkflowEvent(Value):
@@ -131,3 +142,4 @@ class WorkflowEvent(Value):
     at: datetime
     seconds: float | None = Field(None, description="duration, on the `_end` events")
     checkpoint: str = Field("", description="kind of the checkpoint, on hitl_required")
+    measured: Measured | None = Field(None, description="a draft as it is now, on measured")

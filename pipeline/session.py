@@ -1,16 +1,17 @@
 """One phase of one journey while it runs: stores each call before it is used, counts it, and tells what happens."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
-from pipeline.checkpoints import EventType, WorkflowEvent
+from pipeline.checkpoints import EventType, Measured, WorkflowEvent
 from pipeline.journey import Failure, Journey
-from pipeline.models import Phase, Usage
+from pipeline.models import Phase, ReportedFinding, SkillDraft, Usage
 from pipeline.outline import OutlineDrafter
 from pipeline.prompts import instructed
 from pipeline.runtime import CallFailed, Drafter, ModuleCall, Runtime, StoredResult, call_key
@@ -100,6 +101,18 @@ class Session:
 
     def tell(self, event: EventType, **values: Any) -> None:
         self.runtime.emit(WorkflowEvent(type=event, phase=self.phase, at=self.runtime.clock(), **values))
+
+    def measured(self, draft: SkillDraft, findings: Sequence[ReportedFinding], quality: float | None = None) -> None:
+        """Tells how good a draft is at this moment."""
+        severities = Counter(finding.severity for finding in findings)
+        found = Measured(
+            draft=draft.short_digest,
+            quality=quality,
+            errors=severities["error"],
+            warnings=severities["warning"],
+            infos=severities["info"],
+        )
+        self.tell(EventType.MEASURED, measured=found)
 
     def account(self, journey: Journey) -> Journey:
         """The journey with what this phase took."""

@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.operate.session import UsageError
 from bot.store.database import Database, current_revision
-from bot.store.tables import Utc, effects, inbox, job_events, jobs, module_calls
+from bot.store.tables import Utc, daily_figures, effects, inbox, job_events, job_moves, jobs, module_calls
 
 FORMAT = 1
-TABLES: tuple[Table, ...] = (jobs, inbox, effects, module_calls, job_events)
+TABLES: tuple[Table, ...] = (jobs, inbox, effects, module_calls, job_events, job_moves, daily_figures)
 ROWS_AT_ONCE = 200
 
 
@@ -87,7 +87,7 @@ async def _begin_snapshot(connection: AsyncConnection) -> None:
 
 
 async def _advance_sequences(connection: AsyncConnection) -> None:
-    for table in TABLES[1:]:
+    for table in (table for table in TABLES if "id" in table.c):
         sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
         await connection.execute(text(f"SELECT setval({sequence}, max(id)) FROM {table.name}"))  # noqa: S608 (constants)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.store.history import count_within, increments_of_call
 from bot.store.inbox import insert_ignoring_known
 from bot.store.tables import module_calls
 from pipeline.runtime import ModuleCall, StoredResult
@@ -55,6 +56,7 @@ class JobCalls:
         return StoredResult.model_validate_json(text) if text is not None else None
 
     async def _insert(self, call: ModuleCall, answer: StoredResult, seconds: float) -> bool:
+        now = datetime.now(UTC)
         statement = insert_ignoring_known(self._engine.dialect.name, module_calls, ["job_key", "call_key"]).values(
             job_key=self._job_key,
             call_key=call.key,
@@ -62,7 +64,10 @@ class JobCalls:
             module=call.module,
             result=answer.model_dump_json(),
             seconds=seconds,
-            created_at=datetime.now(UTC),
+            created_at=now,
         )
         async with self._engine.begin() as connection:
-            return (await connection.execute(statement)).rowcount == 1
+            if (await connection.execute(statement)).rowcount != 1:
+                return False
+            await count_within(connection, now, increments_of_call(call.module, answer.usage))
+        return True

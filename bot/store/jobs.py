@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.jobs.events import CANCEL, OWN_EVENT, WORK
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.ports import Loaded, SupersededError
+from bot.store.history import Before, count_within, increments_of, note_move_within
 from bot.store.inbox import Inbox, NewEvent, insert_ignoring_known, mark_done_within
 from bot.store.keys import pull_key
 from bot.store.tables import jobs
@@ -81,16 +82,33 @@ class Jobs:
 
     async def save(self, job: Job, *, rev: int, done: Sequence[int], task: str) -> int:
         async with self._engine.begin() as connection:
-            if not await self._write(connection, job, rev, task):
+            before = await self._before(connection, job.key, rev)
+            written = await self._write(connection, job, rev, task, before)
+            if not written:
                 await self._assert_own(connection, job.key, rev, task)
             elif job.status is JobStatus.RUNNING:
                 await self._inbox.add_within(connection, [_work(job, rev + 1)])
             if done:
                 await mark_done_within(connection, done, task, datetime.now(UTC))
+            if written:
+                if job.status is not before.status:
+                    await note_move_within(connection, job)
+                await count_within(connection, job.updated_at, increments_of(before, job))
         return rev + 1
 
-    async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str) -> bool:
-        values = {**_columns(job), "rev": rev + 1, "last_task": task}
+    @staticmethod
+    async def _before(connection: AsyncConnection, key: str, rev: int) -> Before:
+        if rev == 0:
+            return Before()
+        query = select(jobs.c.status, jobs.c.status_since, jobs.c.updated_at, jobs.c.draft)
+        found = (await connection.execute(query.where(jobs.c.key == key, jobs.c.rev == rev))).first()
+        if found is None:
+            return Before()
+        return Before(JobStatus(found.status), found.status_since or found.updated_at, found.draft)
+
+    async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str, before: Before) -> bool:
+        since = before.since if job.status is before.status else job.updated_at
+        values = {**_columns(job), "rev": rev + 1, "last_task": task, "status_since": since}
         if rev == 0:
             new = self._insert.values(key=job.key, created_at=job.created_at, **values)
             return (await connection.execute(new)).rowcount == 1
@@ -196,7 +214,7 @@ class Jobs:
 
 
 def _columns(job: Job) -> dict[str, object]:
-    pull = job.pull
+    pull, generation = job.pull, job.journey.generation
     return {
         "status": job.status.value,
         "phase": job.journey.phase,
@@ -213,6 +231,8 @@ def _columns(job: Job) -> dict[str, object]:
         "waiting_since": job.waiting_since,
         "cost_usd": job.journey.usage.cost_usd,
         "updated_at": job.updated_at,
+        "draft": generation.draft.digest if generation else None,
+        "quality": generation.quality.overall_score if generation else None,
     }
 
 

@@ -9,10 +9,11 @@ from bot.jobs.job import ENDED
 from bot.store.calls import JobCalls, OnPaid
 from bot.store.database import Database, migrate
 from bot.store.effects import Effects, OnEffect
+from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.instances import Instances
 from bot.store.jobs import Jobs
-from bot.store.tables import effects, inbox, job_events, jobs, module_calls
+from bot.store.tables import effects, inbox, job_events, job_moves, jobs, module_calls
 from bot.store.timeline import Timeline
 
 
@@ -26,6 +27,7 @@ class Stores:
     effects: Effects
     timeline: Timeline
     instances: Instances
+    history: History
 
     on_paid: OnPaid | None = None
 
@@ -39,6 +41,7 @@ class Stores:
             effects=Effects(database.engine, on_effect) if on_effect else Effects(database.engine),
             timeline=Timeline(database.engine),
             instances=Instances(database.engine),
+            history=History(database.engine),
             on_paid=on_paid,
         )
 
@@ -68,6 +71,7 @@ class Stores:
                 (job_events, job_events.c.at < before),
                 (module_calls, module_calls.c.job_key.in_(ended)),
                 (effects, effects.c.job_key.in_(ended)),
+                (job_moves, job_moves.c.job_key.in_(ended)),
             ):
                 ids = select(table.c.id).where(old).limit(limit).scalar_subquery()
                 deleted += (await connection.execute(delete(table).where(table.c.id.in_(ids)))).rowcount

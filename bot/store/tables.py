@@ -48,6 +48,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 OPEN = text("done_by IS NULL")
+WAITS = text("waiting_since IS NOT NULL")
 TALK = text("event IN ('issue_comment', 'pull_request_review', 'pull_request_review_comment')")
 
 jobs = Table(
@@ -72,11 +73,16 @@ jobs = Table(
     Column("cost_usd", Float),
     Column("created_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
+    Column("status_since", Utc),
+    Column("draft", String(64)),
+    Column("quality", Float),
     Index(None, "repo_id", "issue_number"),
     Index(None, "owner", "name", "issue_number"),
     Index(None, "installation_id"),
     Index(None, "status", "updated_at"),
-    Index(None, "updated_at"),
+    Index("ix_jobs_recent", "updated_at", "status", "key"),
+    Index("ix_jobs_repository_recent", "owner", "name", "updated_at", "status", "key"),
+    Index("ix_jobs_waiting", "waiting_since", "status", "key", sqlite_where=WAITS, postgresql_where=WAITS),
     Index(
         "ix_jobs_pull_key",
         "pull_key",
@@ -172,9 +178,34 @@ job_events = Table(
     Column("message", Text, nullable=False),
     Column("seconds", Float),
     Column("checkpoint", String(30), nullable=False),
+    Column("measured", Text),
     Index(None, "job_key", "id"),
     Index(None, "at"),
     sqlite_autoincrement=True,
+)
+
+job_moves = Table(
+    "job_moves",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("job_key", String(80), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("status", String(30), nullable=False),
+    Column("phase", String(30), nullable=False),
+    Column("checkpoint", String(30), nullable=False),
+    UniqueConstraint("job_key", "number"),
+    sqlite_autoincrement=True,
+)
+
+daily_figures = Table(
+    "daily_figures",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("figure", String(30), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("amount", Float, nullable=False),
 )
 
 instances = Table(

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.tables import job_events
-from pipeline.checkpoints import WorkflowEvent
+from pipeline.checkpoints import Measured, WorkflowEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,7 @@ class Timeline:
         """Store (job key, event) pairs in order."""
         if not events:
             return
-        rows = [
-            {"job_key": key, **event.model_dump(exclude={"type"}), "type": event.type.value} for key, event in events
-        ]
+        rows = [_row(key, event) for key, event in events]
         async with self._engine.begin() as connection:
             await connection.execute(insert(job_events), rows)
 
@@ -43,9 +41,16 @@ class Timeline:
         )
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [
-            TimelineEntry(
-                row["id"], row["job_key"], WorkflowEvent(**{name: row[name] for name in WorkflowEvent.model_fields})
-            )
-            for row in rows
-        ]
+        return [TimelineEntry(row["id"], row["job_key"], _event(row)) for row in rows]
+
+
+def _row(key: str, event: WorkflowEvent) -> dict[str, object]:
+    measured = event.measured.model_dump_json() if event.measured is not None else None
+    values = event.model_dump(exclude={"type", "measured"})
+    return {"job_key": key, **values, "type": event.type.value, "measured": measured}
+
+
+def _event(row: RowMapping) -> WorkflowEvent:
+    values = {name: row[name] for name in WorkflowEvent.model_fields if name != "measured"}
+    measured = row["measured"]
+    return WorkflowEvent(**values, measured=Measured.model_validate_json(measured) if measured else None)

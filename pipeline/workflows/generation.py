@@ -102,6 +102,7 @@ class GenerationWorkflow(PhaseWorkflow):
         errors_only: bool = False,
     ) -> Generation:
         # With an error the score stays below 0.5: refining for errors stops as soon as they are gone.
+        session.measured(first.draft, first.findings, first.quality.overall_score)
         target = min(journey.options.quality_target, 0.5) if errors_only else journey.options.quality_target
         async with session.module("RefinedContent", "Refining the draft"):
             refined = await self.refined.acall(
@@ -157,6 +158,7 @@ def preview(journey: Journey, generation: Generation, session: Session) -> Journ
     assert understanding is not None, "a preview has a plan behind it"
     draft = generation.draft
     findings = assessed(draft, understanding.plan, understanding.requirements, session.runtime.taxonomy).findings
+    session.measured(draft, findings, generation.quality.overall_score)
     number = journey.previews_shown + 1
     checkpoint = PreviewCheckpoint(
         id=f"preview-{number}-{draft.short_digest}",

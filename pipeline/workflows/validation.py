@@ -49,6 +49,7 @@ class ValidationWorkflow(PhaseWorkflow):
         async with session.module("ValidateStructure", "Checking the rules"):
             findings, _ = check(draft, taxonomy)
         if errors(findings) and self._may_go_back(journey):
+            session.measured(draft, findings)
             return self._back(journey, findings)
 
         reviewing = journey.options.model_review and session.runtime.model is not None
@@ -64,6 +65,7 @@ class ValidationWorkflow(PhaseWorkflow):
         queries = [case.query for case in cases.triggers if case.should_trigger]
         quality = assess(tested, understanding.plan, understanding.requirements, findings, taxonomy, queries)
         quality = _advised(quality, understanding.plan, review, judgement)
+        session.measured(tested, findings, quality.overall_score)
         checks = [*CHECKS, *(["model_review"] if isinstance(review, Review) else [])]
         validation = Validation(
             passed=not errors(findings),
