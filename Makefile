@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports workflows build docs image-replay lock bench clean
+.PHONY: help demo test check lint types imports workflows build docs image-replay lock bench chaos clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ image-replay: $(VENV)/.dev ## Run the image's build steps in an empty folder, wi
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 	$(BIN)/python -m tests.bench
+
+chaos: $(VENV)/.dev ## Kill the bot all the time while requests run, and judge the end (SEED, REQUESTS, KILLS, DATABASE=sqlite|postgres)
+	SEED=$(SEED) REQUESTS=$(REQUESTS) KILLS=$(KILLS) DATABASE=$(DATABASE) $(BIN)/python -m tests.chaos
 
 # The locks name packages and hashes, never an index. requirements-validate.lock is all that the Action installs,
 # requirements-image.lock all that the image does, and requirements-build.lock what it needs to build the wheel.

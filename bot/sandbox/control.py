@@ -41,6 +41,7 @@ class Control:
             ("POST", "/_sandbox/faults", self.add_fault),
             ("DELETE", "/_sandbox/faults", self.clear_faults),
             ("GET", "/_sandbox/deliveries", self.deliveries),
+            ("GET", "/_sandbox/deliveries/rules", self.rules),
             ("POST", "/_sandbox/deliveries/rules", self.add_rule),
             ("DELETE", "/_sandbox/deliveries/rules", self.clear_rules),
             ("POST", "/_sandbox/deliveries/release", self.release),
@@ -129,7 +130,7 @@ class Control:
                 "status": item.status,
                 "status_code": item.status_code,
                 "redelivery": item.redelivery,
-                "payload": item.payload,
+                **({} if request.query.get("payload") == "no" else {"payload": item.payload}),
             }
             for item in self.world.courier.log
         ]
@@ -178,6 +179,9 @@ class Control:
     async def clear_faults(self, request: web.Request, body: Body) -> JsonObject:
         self.sandbox.api.faults.clear()
         return {}
+
+    async def rules(self, request: web.Request, body: Body) -> list[JsonObject]:
+        return [{**rule.__dict__} for rule in self.world.courier.rules]
 
     async def add_rule(self, request: web.Request, body: Body) -> JsonObject:
         rule = DeliveryRule(
