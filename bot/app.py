@@ -24,6 +24,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store.database import open_database
 from bot.store.inbox import NewEvent
+from bot.store.intake import Intake, intake_over
 from bot.store.stores import Stores
 from bot.webhooks import MAX_BODY, GroupCommit, Webhook, keyed
 
@@ -65,6 +66,7 @@ class Service:
     engine: Engine = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     parts: Parts = field(init=False)
+    storing: Intake = field(init=False)
     intake: GroupCommit = field(init=False)
 
     async def start(self) -> None:
@@ -99,7 +101,8 @@ class Service:
             observer=self.metrics,
             schedule=self.schedule,
         )
-        self.intake = GroupCommit(stores.inbox, self.dispatcher.stored)
+        self.storing = intake_over(stores.database, stores.inbox)
+        self.intake = GroupCommit(self.storing, self.dispatcher.stored)
         await self.engine.start()
         if not stores.database.is_sqlite:
             self.reaper = Reaper(
@@ -128,6 +131,8 @@ class Service:
             await self.reaper.stop()
         if hasattr(self, "parts"):
             await self.parts.close()
+        if hasattr(self, "storing"):
+            await self.storing.close()
         await self.stores.database.close()
         if self.lock is not None:
             self.lock.release()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from bot.jobs.job import job_key
-from bot.store.keys import check_key, pull_key
+from bot.store.keys import check_key, is_job, pull_key
 
 ACCEPTED: Mapping[str, frozenset[str]] = {
     "issues": frozenset(
@@ -30,6 +30,7 @@ STATE_LABELS = "skill:"
 
 _PUSHED = frozenset({"opened", "reopened", "synchronize"})
 _TALK = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
+_OURS_BY_BRANCH = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 _BRANCH = re.compile(r"skill/issue-([1-9][0-9]{0,9})(?:-[1-9][0-9]{0,3})?")
 
 
@@ -86,6 +87,16 @@ def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
             suite = _object(payload, "check_suite")
             return _of_check(repository, suite, suite)
     raise SubjectError(f"event {event!r} is not one we keep")
+
+
+def is_talk(event: str, action: str, key: str, payload: Mapping[str, JsonValue]) -> bool:
+    """Is it worth nothing without a job? What begins a job is not, nor what may concern a request whose job was lost:
+    a branch named by us, or a command on an issue."""
+    if event == "issues" or not is_job(key):
+        return False
+    if event == "issue_comment" and action == "created":
+        return "/skill" not in str(_object(payload, "comment").get("body"))
+    return event not in _OURS_BY_BRANCH or action == "synchronize"
 
 
 def installation_of(payload: Mapping[str, JsonValue]) -> int | None:

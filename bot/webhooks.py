@@ -7,20 +7,22 @@ reconciliation asks for it again. No input makes it raise.
 
 import asyncio
 import hmac
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import structlog
 from aiohttp import web
-from pydantic import JsonValue
-from pydantic_core import from_json
+from multidict import CIMultiDict, CIMultiDictProxy
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.skim import SkimError, skim
 from bot.store.inbox import NewEvent, StoredEvent
-from bot.subjects import SubjectError, installation_of, is_accepted, repository_of, subject
+from bot.subjects import SubjectError, installation_of, is_accepted, is_talk, repository_of, subject
 
 MAX_BODY = 25 * 1024 * 1024
 """GitHub caps payloads at 25 MB: https://docs.github.com/webhooks/webhook-events-and-payloads"""
@@ -33,6 +35,8 @@ STORE_SECONDS = 8.0
 _DELIVERY = re.compile(r"[0-9A-Za-z-]{1,80}")
 _EVENT = re.compile(r"[a-z_]{1,60}")
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
+
+_JSON = CIMultiDictProxy(CIMultiDict({"Content-Type": "application/json; charset=utf-8"}))
 
 _log = structlog.get_logger(__name__)
 
@@ -94,68 +98,88 @@ class Verifier:
         return any(matches)
 
 
-def read_payload(body: bytes) -> dict[str, JsonValue]:
-    """The JSON object in a verified body. Raises Refusal."""
-    try:
-        payload = from_json(body, allow_inf_nan=False, cache_strings="keys")
-    except ValueError:
-        raise Refusal(400, "the body is not JSON in UTF-8") from None
-    if not isinstance(payload, dict):
-        raise Refusal(400, "the body is not a JSON object")
-    return payload
-
-
 def keyed(secrets: Sequence[bytes]) -> tuple[hmac.HMAC, ...]:
     """What a `Verifier` starts from."""
     return tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
 
 
 class EventStore(Protocol):
-    """Where deliveries become durable; `bot.store.inbox.Inbox`."""
+    """Where deliveries become durable; `bot.store.intake`."""
 
     async def add(self, events: Sequence[NewEvent]) -> list[StoredEvent]: ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A delivery that is not answered yet."""
+
+    event: NewEvent
+    until: float
+    answer: asyncio.Future[bool]
 
 
 class GroupCommit:
     """Deliveries that wait at the same time share one transaction; each is answered after it is durable."""
 
-    def __init__(self, store: EventStore, stored: Callable[[Sequence[StoredEvent]], None]) -> None:
+    def __init__(
+        self, store: EventStore, stored: Callable[[Sequence[StoredEvent]], None], *, patience: float = STORE_SECONDS
+    ) -> None:
         self._store = store
         self._stored = stored
-        self._waiting: list[tuple[NewEvent, asyncio.Future[bool]]] = []
+        self._patience = patience
+        self._waiting: list[_Waiting] = []
+        self._batch: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def put(self, event: NewEvent) -> bool:
-        """Durable when this returns; False when the delivery was known already. Raises what the store raises."""
+        """Durable when this returns; False when the delivery was known already.
+
+        Raises what the store raises, and TimeoutError when it takes too long; the delivery may become durable then.
+        """
         if len(self._waiting) >= LONGEST_QUEUE:
             raise TimeoutError("too many deliveries are waiting for the database")
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, future))
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(event, loop.time() + self._patience, loop.create_future())
+        self._waiting.append(waiting)
         if self._writer is None:
-            self._writer = asyncio.create_task(self._write(), name="group-commit")
-        return await future
+            self._writer = loop.create_task(self._write(), name="group-commit")
+        return await waiting.answer
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(self._patience / 8, self._look)  # one clock for all of them
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                await self._commit(batch)
+                self._batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+                await self._commit(self._batch)
         finally:
+            self._looking.cancel()
+            self._batch = []
             self._writer = None
 
-    async def _commit(self, batch: list[tuple[NewEvent, asyncio.Future[bool]]]) -> None:
+    def _look(self) -> None:
+        """Give up on what has waited too long."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for waiting in (*self._batch, *self._waiting):
+            if waiting.until <= now and not waiting.answer.done():
+                waiting.answer.set_exception(TimeoutError("the database did not answer in time"))
+        self._looking = loop.call_later(self._patience / 8, self._look)
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
         try:
-            new = await self._store.add([event for event, _ in batch])
+            new = await self._store.add([waiting.event for waiting in batch])
         except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
             return
         fresh = {stored.event.delivery for stored in new}
-        for event, future in batch:
-            if not future.done():
-                future.set_result(event.delivery in fresh)
-            fresh.discard(event.delivery)  # a second copy in the same batch is a duplicate
+        for waiting in batch:
+            delivery = waiting.event.delivery
+            if not waiting.answer.done():
+                waiting.answer.set_result(delivery in fresh)
+            fresh.discard(delivery)  # a second copy in the same batch is a duplicate
         if new:
             self._stored(new)
 
@@ -186,7 +210,7 @@ class Webhook:
             event = event if status not in (400, 401) else "unverified"
         self.observe(event, str(status), time.perf_counter() - started)
         close = status in (401, 413) or not request.content.is_eof()
-        response = web.json_response({"result": result}, status=status)
+        response = web.Response(body=_answer(result), status=status, headers=_JSON)
         if close:
             response.force_close()
         return response
@@ -195,7 +219,10 @@ class Webhook:
         if not self.is_open():
             raise Refusal(503, "the service is stopping: redeliver later")
         body = await self._read_verified(request, headers)
-        payload = read_payload(body)
+        try:
+            payload = skim(body)
+        except SkimError as error:
+            raise Refusal(400, str(error)) from None
         if headers.event == "ping":
             return 200, "pong"
         action = payload.get("action")
@@ -203,14 +230,16 @@ class Webhook:
         if not is_accepted(headers.event, action, payload):
             return 202, "ignored: this event changes no request"
         try:
+            key = subject(headers.event, payload)
             new_event = NewEvent(
                 delivery=headers.delivery,
-                key=subject(headers.event, payload),
+                key=key,
                 event=headers.event,
                 action=action,
                 body=body,
                 repo_id=repository_of(payload),
                 installation_id=installation_of(payload),
+                talk=is_talk(headers.event, action, key, payload),
             )
         except SubjectError as error:
             raise Refusal(422, f"the {headers.event} payload is incomplete: {error}") from None
@@ -218,8 +247,7 @@ class Webhook:
 
     async def _store(self, event: NewEvent) -> tuple[int, str]:
         try:
-            async with asyncio.timeout(STORE_SECONDS):
-                new = await self.put(event)
+            new = await self.put(event)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             _log.error("delivery could not be stored", error=type(error).__qualname__, **_names(event))
             raise Refusal(503, "the delivery could not be stored: redeliver later") from None
@@ -245,6 +273,12 @@ class Webhook:
         if self.keys and (headers.signature is None or not verifier.accepts(headers.signature)):
             raise Refusal(401, "the signature does not fit the body: is the webhook secret the same on both sides?")
         return b"".join(pieces)
+
+
+@lru_cache(256)
+def _answer(result: str) -> bytes:
+    """The body of an answer; there are few different ones."""
+    return json.dumps({"result": result}).encode()
 
 
 def _names(event: NewEvent) -> dict[str, str]:

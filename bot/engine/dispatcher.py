@@ -17,13 +17,12 @@ import structlog
 
 from bot.engine.runtime import WakeUp, wake_ups_for
 from bot.jobs.events import OWN_EVENT
-from bot.store.inbox import BEGINNING, Inbox, NewEvent, OpenKey, StoredEvent
+from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
 from bot.store.keys import is_job, is_pull, is_shared
 from bot.subjects import concerned
 
 LARGEST_DISPATCH = 500
-_OURS_BY_BRANCH = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 BUSY = 100
 """Events in one dispatch that mean that intake is under load."""
 
@@ -136,15 +135,7 @@ class Dispatcher:
             await self._dispatch(fresh[start : start + LARGEST_DISPATCH])
 
     async def _dispatch(self, fresh: Sequence[StoredEvent]) -> None:
-        now = self.clock()
-        begins = {stored.key for stored in fresh if stored.event.event in BEGINNING}
-        talk = [
-            stored.id
-            for stored in fresh
-            if is_job(stored.key) and stored.key not in begins and not _may_recover(stored.event)
-        ]
-        closed = await self.inbox.close_orphans(talk, now) if talk else set()
-        kept = [stored for stored in fresh if stored.id not in closed]
+        kept = [stored for stored in fresh if not stored.closed]
         for stored in kept:
             event = stored.event
             _log.info("event", delivery=event.delivery, job=event.key, github_event=event.event, action=event.action)
@@ -154,7 +145,7 @@ class Dispatcher:
         if pulls:
             # Of a job we know: wake that. Of one we do not know its pull request is being made right now, or it is none
             # of ours: the sweeper asks again.
-            keys += [(key, max(pulls)) for key in await self.inbox.rekey_pulls(now)]
+            keys += [(key, max(pulls)) for key in await self.inbox.rekey_pulls(self.clock())]
         await self._wake(keys)
 
     async def _wake(self, keys: Iterable[tuple[str, int]]) -> None:
@@ -297,10 +288,3 @@ def _gave_up(found: OpenKey, now: datetime) -> NewEvent:
         body=f'{{"reason": "tried {found.attempts} times without success"}}'.encode(),
         received_at=now,
     )
-
-
-def _may_recover(event: NewEvent) -> bool:
-    """Could it concern a request of ours whose job row was lost? A branch named by us, or a command on an issue."""
-    if event.event == "issue_comment":
-        return event.action == "created" and b"/skill" in event.body
-    return event.event in _OURS_BY_BRANCH and event.action != "synchronize"

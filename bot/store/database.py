@@ -83,13 +83,14 @@ def open_database(url: str) -> Database:
         if not folder.is_dir():
             raise DatabaseError(f"The folder {folder} of the database does not exist. Create it or change the URL.")
         engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, connect_args={"factory": TurnTaking})
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "connect", configure_sqlite)
     else:
         engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, pool_pre_ping=True)
     return Database(engine, synchronous.render_as_string(hide_password=False))
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry | None = None) -> None:
+def configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry | None = None) -> None:
+    """Every connection to the file works like this."""
     connection.isolation_level = "IMMEDIATE"
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
@@ -113,7 +114,7 @@ def _migrate_now(sync_url: str) -> None:
 
     engine = create_engine(sync_url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", configure_sqlite)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:

@@ -4,8 +4,8 @@ A row is open until `done_by` names the task that handled it. A row that keeps f
 `SET_ASIDE`, with the reason in `error`, until an operator requeues it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ PULL_PATIENCE = timedelta(minutes=10)
 POSTPONED = timedelta(seconds=30)
 """How long other processes leave a postponed job alone; its own process wakes it as soon as there is room."""
 ROWS_PER_INSERT = 64
-_COLUMNS = (
+COLUMNS = (
     "delivery",
     "key",
     "event",
@@ -58,6 +58,8 @@ class NewEvent:
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     due_at: datetime | None = None
     """When the sweeper may take it up if nobody woke its job; by default after a grace time."""
+    talk: bool = False
+    """It concerns a job that is there already, or nobody (`bot.subjects.is_talk`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class StoredEvent:
     id: int
     key: str
     event: NewEvent
+    closed: bool = False
+    """It was talk that concerns no job, and is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,9 @@ class Inbox:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._mark = "?" if engine.dialect.name == "sqlite" else "%s"
+        sqlite = engine.dialect.name == "sqlite"
+        self._mark = "?" if sqlite else "%s"
+        self._time: Callable[[datetime], object] = sqlite_time if sqlite else _as_it_is
         self._inserts: dict[int, str] = {}
 
     async def add(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
@@ -132,13 +138,21 @@ class Inbox:
         async with self._engine.begin() as connection:
             return await self.add_within(connection, events)
 
+    async def add_closing_orphans(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """As `add`; talk that concerns no job is done in the same transaction."""
+        async with self._engine.begin() as connection:
+            stored = await self.add_within(connection, events)
+            talk = [new.id for new in stored if new.event.talk]
+            closed = await self._close_orphans(connection, talk, datetime.now(UTC)) if talk else set()
+        return [replace(new, closed=True) if new.id in closed else new for new in stored]
+
     async def add_within(self, connection: AsyncConnection, events: Sequence[NewEvent]) -> list[StoredEvent]:
         by_delivery: dict[str, NewEvent] = {}
         for event in events:
             by_delivery.setdefault(event.delivery, event)
         new: list[StoredEvent] = []
         for some in batched(list(by_delivery.values()), ROWS_PER_INSERT):
-            parameters = tuple(value for event in some for value in self._row(event))
+            parameters = tuple(value for event in some for value in row_of(event, self._time))
             rows = await connection.exec_driver_sql(self._insert(len(some)), parameters)
             for row in rows:
                 event = by_delivery[row.delivery]
@@ -148,31 +162,12 @@ class Inbox:
     def _insert(self, count: int) -> str:
         """The hottest statement there is; written out, since compiling it costs more than running it."""
         if count not in self._inserts:
-            row = f"({', '.join([self._mark] * len(_COLUMNS))})"
+            row = f"({', '.join([self._mark] * len(COLUMNS))})"
             self._inserts[count] = (
-                f"INSERT INTO inbox ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * count)} "  # noqa: S608 (constants)
+                f"INSERT INTO inbox ({', '.join(COLUMNS)}) VALUES {', '.join([row] * count)} "  # noqa: S608 (constants)
                 "ON CONFLICT (delivery) DO NOTHING RETURNING id, delivery"
             )
         return self._inserts[count]
-
-    def _row(self, event: NewEvent) -> tuple[object, ...]:
-        """In the order of `_COLUMNS`; times as `Utc` stores them."""
-        next_at = event.due_at or event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE)
-        times: tuple[object, ...] = (event.received_at, next_at)
-        if self._mark == "?":
-            times = tuple(
-                time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") for time in (event.received_at, next_at)
-            )
-        return (
-            event.delivery,
-            event.key,
-            event.event,
-            event.action,
-            event.repo_id,
-            event.installation_id,
-            event.body,
-            *times,
-        )
 
     async def open_rows(self, key: str, limit: int = 200) -> list[InboxRow]:
         """The rows of this job that nobody has dealt with, oldest first."""
@@ -269,7 +264,8 @@ class Inbox:
             keys.setdefault(key, []).append(id_)
         return [OpenKey(key, min(found), max(found), 0) for key, found in keys.items()]
 
-    async def close_orphans(self, ids: Collection[int], now: datetime) -> set[int]:
+    @staticmethod
+    async def _close_orphans(connection: AsyncConnection, ids: Collection[int], now: datetime) -> set[int]:
         """Close those of these rows that can concern no job; the rows that were closed.
 
         Only an issue's own events can begin a job. Talk and checks of an issue without a job, and without an event of
@@ -290,8 +286,7 @@ class Inbox:
             .values(done_by=NO_JOB, done_at=now)
             .returning(inbox.c.id)
         )
-        async with self._engine.begin() as connection:
-            return set((await connection.execute(statement)).scalars())
+        return set((await connection.execute(statement)).scalars())
 
     async def close_unclaimed(self, key: str, now: datetime) -> None:
         """No job made this pull request: its due events concern nobody."""
@@ -369,8 +364,29 @@ def batched(events: Sequence[NewEvent], size: int) -> Iterator[Sequence[NewEvent
         start += size
 
 
-def _sqlite_time(value: datetime) -> str:
+def row_of(event: NewEvent, time: Callable[[datetime], object]) -> tuple[object, ...]:
+    """In the order of `COLUMNS`; `time` makes of a time what the database stores."""
+    next_at = event.due_at or event.received_at + (PULL_PATIENCE if is_pull(event.key) else GRACE)
+    return (
+        event.delivery,
+        event.key,
+        event.event,
+        event.action,
+        event.repo_id,
+        event.installation_id,
+        event.body,
+        time(event.received_at),
+        time(next_at),
+    )
+
+
+def sqlite_time(value: datetime) -> str:
+    """As `Utc` stores it."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _as_it_is(value: datetime) -> datetime:
+    return value
 
 
 def _inbox_row(row: Row[Any]) -> InboxRow:

@@ -238,7 +238,7 @@ async def test_talk_on_ordinary_issues_costs_no_task(start: StartService) -> Non
 
     service = await start(advance)
     for n in range(5):
-        await service.put(NewEvent(f"talk-{n}", "7:9", "issue_comment", "created", b"{}"))
+        await service.put(NewEvent(f"talk-{n}", "7:9", "issue_comment", "created", b"{}", talk=True))
     await service.put(_event("a", "7:1"))
     await script.until(lambda seen: ("7:1", ["a"]) in seen)
     assert [key for key, _ in script.seen] == ["7:1"]

@@ -96,22 +96,6 @@ async def test_what_was_heard_of_a_living_job_is_kept(stores: Stores) -> None:
     assert [entry.key for entry in await stores.inbox.list_entries(state="all")] == ["7:1"]
 
 
-async def test_talk_on_issues_without_a_job_is_closed_in_bulk_and_everything_else_is_kept(stores: Stores) -> None:
-    await stores.jobs.save(make_job(1), rev=0, done=[], task="t")
-    talk = {"event": "issue_comment", "action": "created"}
-    await stores.inbox.add(
-        [
-            event("of a job", "7:1", **talk),
-            event("before its issue's label", "7:2", **talk),
-            event("the label", "7:2", event="issues", action="labeled"),
-            event("of nobody", "7:3", **talk),
-        ]
-    )
-    assert await stores.inbox.close_orphans([1, 2, 4], NOON) == {4}
-    assert [row.delivery for row in await stores.inbox.open_rows("7:3")] == []
-    assert len(await stores.inbox.open_rows("7:2")) == 2
-
-
 async def test_events_of_a_pull_request_that_nobody_claims_are_closed_after_a_while(stores: Stores) -> None:
     key = pull_key(7, 9)
     await stores.inbox.add([event("a", key)])

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, text
 
 from bot.jobs.job import JobStatus
+from bot.store import intake
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from pipeline.runtime import ModuleCall, StoredResult
@@ -37,7 +38,6 @@ QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "jobs of an installation": lambda stores: stores.jobs.open_keys_of(installation_id=3, repo_ids=[7]),
     "due events": lambda stores: stores.inbox.due(LATER),
     "open events": lambda stores: stores.inbox.untroubled(),
-    "orphans": lambda stores: stores.inbox.close_orphans([1, 2], NOON),
     "rekey": lambda stores: stores.inbox.rekey_pulls(NOON),
     "unclaimed": lambda stores: stores.inbox.close_unclaimed(pull_key(7, 9), NOON),
     "count a try": lambda stores: stores.inbox.count_try("7:1", 9, NOON, 0),
@@ -70,6 +70,16 @@ async def test_a_query_walks_no_table(stores: Stores, name: str) -> None:
             details = [str(row[-1]) for row in plan]
             walked = [line for line in details if re.match(r"SCAN (?!(\d+ )?CONSTANT)", line) and "INDEX" not in line]
             assert walked == [], (statement, details)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("statement", intake.QUERIES)
+async def test_a_query_of_the_intake_walks_no_table(stores: Stores, statement: str) -> None:
+    await _fill(stores)
+    async with stores.database.engine.connect() as connection:
+        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ('["7:1"]',) * statement.count("?"))
+        details = [str(row[-1]) for row in plan]
+    assert [line for line in details if line.startswith("SCAN ") and "json_each" not in line] == [], details
 
 
 async def _fill(stores: Stores) -> None:

@@ -141,7 +141,7 @@ SIGNED_NONSENSE: list[tuple[str, int, bytes]] = [
     ("a JSON number", 400, b"1"),
     ("JSON nested without end", 400, b"[" * 100_000),
     ("JSON nested deeply", 400, b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
-    ("a number that is none", 400, b'{"a": NaN}'),
+    ("an issue whose number is none", 422, b'{"action":"opened","repository":{"id":7},"issue":{"number":NaN}}'),
     ("an issue without a number", 422, b'{"action":"opened","repository":{"id":7},"issue":{}}'),
     ("an issue without a repository", 422, b'{"action":"opened","issue":{"number":1}}'),
     ("an issue whose number is a text", 422, b'{"action":"opened","repository":{"id":7},"issue":{"number":"1"}}'),
@@ -233,6 +233,25 @@ async def test_deliveries_that_wait_at_the_same_time_share_a_transaction(intake:
     assert sorted(result for _, result in answers).count("known already") == 10
     assert len(intake.store.stored) == 30
     assert len(intake.store.batches) < 40
+
+
+async def test_a_store_that_hangs_is_answered_503_and_what_it_does_later_harms_nobody() -> None:
+    store, told = Store(), list[StoredEvent]()
+    group = GroupCommit(store, told.extend, patience=0.05)
+    first = asyncio.create_task(group.put(_event("a")))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(group.put(_event("b")))
+    for waiting in (first, second):
+        with pytest.raises(TimeoutError):
+            await waiting
+    store.gate.set()
+    assert not await group.put(_event("a"))
+    assert [event.delivery for event in store.stored] == ["a", "b"]
+    assert [new.event.delivery for new in told] == ["a", "b"]
+
+
+def _event(delivery: str) -> NewEvent:
+    return NewEvent(delivery, "7:5", "issues", "opened", BODY)
 
 
 async def _until(ready: Callable[[], bool], tasks: Sequence[asyncio.Task[tuple[int, str]]]) -> None:
