@@ -81,7 +81,7 @@ class SqliteIntake:
         by_delivery: dict[str, NewEvent] = {}
         for event in events:
             by_delivery.setdefault(event.delivery, event)
-        connection = self._connected()
+        connection = self.connected()
         try:
             connection.execute("BEGIN IMMEDIATE")
             stored = self._add_within(connection, list(by_delivery.values()))
@@ -135,7 +135,8 @@ class SqliteIntake:
         known = connection.execute(_OF_SOMEBODY, (keys, keys)).fetchall()
         return talk - {key for (key,) in known} - {event.key for event in events if event.event in BEGINNING}
 
-    def _connected(self) -> sqlite3.Connection:
+    def connected(self) -> sqlite3.Connection:
+        """The connection, opened when there is none."""
         if self._connection is None:
             connection = sqlite3.connect(self._path, factory=TurnTaking, check_same_thread=False)
             configure_sqlite(connection)

@@ -13,12 +13,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import event, text
 
-from bot import webhooks
 from bot.app import SERVICE, Parts, Service, create_app
 from bot.jobs.job import JobStatus
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics, names
 from bot.settings import Settings, load
+from bot.store.intake import SqliteIntake
 from bot.store.stores import Stores
 from pipeline.checkpoints import EventType, WorkflowEvent
 from tests.jobs import NOON, make_job
@@ -150,6 +150,8 @@ def _break_with(service: Service, pragma: str) -> Callable[[], None]:
         connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "checkout", spoil)
+    assert isinstance(service.storing, SqliteIntake)
+    spoil(service.storing.connected())
     return lambda: event.remove(engine, "checkout", spoil)
 
 
@@ -181,8 +183,8 @@ async def test_a_full_disk_is_a_503_until_there_is_room(client: Client) -> None:
 async def test_a_locked_database_is_a_503_and_the_redelivery_is_stored_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.3)
     service = _service(client)
+    monkeypatch.setattr(service.intake, "_patience", 0.3)
     other = sqlite3.connect(service.stores.database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert await _deliver(client, "d1") == 503
