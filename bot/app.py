@@ -23,7 +23,7 @@ from bot.jobs.ports import Steps
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store.database import open_database
-from bot.store.inbox import NewEvent
+from bot.store.inbox import POSTPONED, NewEvent
 from bot.store.intake import Intake, intake_over
 from bot.store.stores import Stores
 from bot.webhooks import MAX_BODY, GroupCommit, Webhook, keyed
@@ -155,8 +155,10 @@ class Service:
         self.metrics.tasks_failed.labels(reason.partition(":")[0]).inc()
         await self.stores.inbox.note_failure(key, reason, datetime.now(UTC))
 
-    async def _task_postponed(self, key: str) -> None:
-        await self.stores.inbox.postpone(key, datetime.now(UTC))
+    async def _task_postponed(self, key: str, until: datetime | None) -> None:
+        if until is not None:
+            self.metrics.tasks_rescheduled.inc()
+        await self.stores.inbox.postpone(key, until or datetime.now(UTC) + POSTPONED)
 
 
 SERVICE = web.AppKey("SERVICE", Service)

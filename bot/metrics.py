@@ -18,6 +18,7 @@ OLDEST_WAITING_SECONDS = "skill_fleet_jobs_oldest_waiting_seconds"
 TASKS_RUNNING = "skill_fleet_tasks_running"
 TASK_SECONDS = "skill_fleet_task_seconds"
 TASKS_FAILED = "skill_fleet_tasks_failed_total"
+TASKS_RESCHEDULED = "skill_fleet_tasks_rescheduled_total"
 SWEPT = "skill_fleet_sweeper_retries_total"
 SET_ASIDE = "skill_fleet_events_set_aside_total"
 TIMERS = "skill_fleet_timers_fired_total"
@@ -49,6 +50,9 @@ class Metrics:
         self.tasks_running = Gauge(TASKS_RUNNING, "Jobs being advanced by this process", registry=registry)
         self.task_seconds = Histogram(TASK_SECONDS, "Seconds per task", buckets=_WORK, registry=registry)
         self.tasks_failed = Counter(TASKS_FAILED, "Tasks that ended in an error", ["error"], registry=registry)
+        self.tasks_rescheduled = Counter(
+            TASKS_RESCHEDULED, "Tasks put off until a limit of GitHub ends", registry=registry
+        )
         self._swept = Counter(SWEPT, "Jobs woken again by the sweeper", registry=registry)
         self._set_aside = Counter(SET_ASIDE, "Events set aside after too many tries", registry=registry)
         self._timers = Counter(TIMERS, "Reminders and expiries that came due", registry=registry)

@@ -160,9 +160,9 @@ class Dispatcher:
         due = await self.inbox.due(now)
         if not due:
             return
-        await self.inbox.rekey_pulls(self.clock())
+        found_out = await self.inbox.rekey_pulls(self.clock())
         busy = await self.tasks.busy_keys()
-        again: list[WakeUp] = []
+        again = [WakeUp(key, f"open:{key}:{uuid4().hex}") for key in found_out - busy]
         for found in await self.inbox.due(now):
             if found.key in busy:
                 continue

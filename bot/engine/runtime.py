@@ -23,7 +23,7 @@ from dbos._serialization import DBOSPortableJSONSerializer
 from sqlalchemy import Connection
 
 from bot.engine.steps import DurableSteps
-from bot.jobs.ports import Steps
+from bot.jobs.ports import NotBeforeError, Steps
 from bot.store.database import Database
 from bot.store.turns import TurnTaking
 
@@ -39,8 +39,9 @@ Advance = Callable[[str, str, Steps], Awaitable[None]]
 """(job key, task id, steps): bring the job as far as it goes."""
 OnFailure = Callable[[str, str], Awaitable[None]]
 """(job key, reason): a task failed."""
-OnPostponed = Callable[[str], Awaitable[None]]
-"""(job key): its repository has enough tasks running; it is woken again when one of them ends."""
+OnPostponed = Callable[[str, datetime | None], Awaitable[None]]
+"""(job key, when): it could not have its turn. Without a time its repository has enough tasks running, and it is woken
+again when one of them ends; with one it is a limit of GitHub's that ends then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -214,7 +215,7 @@ class Engine:
         repository = key.partition(":")[0]
         if self._active[repository] >= self._options.per_repository:
             self._postponed.setdefault(repository, {})[key] = None
-            await self._on_postponed(key)
+            await self._on_postponed(key, None)
             return
         self.running[task] = time.monotonic()
         self._active[repository] += 1
@@ -222,6 +223,9 @@ class Engine:
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
                 await self._advance(key, task, self._steps)
+            except NotBeforeError as error:
+                _log.info("task rescheduled", until=error.when.isoformat(), reason=str(error)[:500])
+                await self._on_postponed(key, error.when)
             except Exception as error:
                 _log.warning("task failed", error=type(error).__qualname__, reason=str(error)[:500])
                 await self._on_failure(key, f"{type(error).__qualname__}: {error}")

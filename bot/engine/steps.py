@@ -5,6 +5,7 @@ that code which reacts to it takes the same way again. Errors that are not decla
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -12,7 +13,7 @@ from dbos import DBOS
 from pydantic import BaseModel, JsonValue
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from bot.jobs.ports import SupersededError
+from bot.jobs.ports import NotBeforeError, SupersededError
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -73,6 +74,8 @@ class DurableSteps:
 
     def _record(self, name: str, error: Exception) -> JsonValue:
         kind = type(error).__qualname__
+        if isinstance(error, NotBeforeError):
+            return {"kind": NotBeforeError.__qualname__, "args": [error.when.isoformat(), str(error)[:1_000]]}
         if kind in self._errors:
             return {"kind": kind, "args": list(error.args)}
         _log.exception("step failed", step=name, error=kind)
@@ -82,6 +85,8 @@ class DurableSteps:
         assert isinstance(record, dict)
         kind, arguments = str(record["kind"]), record["args"]
         assert isinstance(arguments, list)
+        if kind == NotBeforeError.__qualname__:
+            return NotBeforeError(datetime.fromisoformat(str(arguments[0])), str(arguments[1]))
         if kind == StepFailedError.__qualname__:
             return StepFailedError(*(str(argument) for argument in arguments))
         if kind not in self._errors:

@@ -13,6 +13,7 @@ import aiohttp
 import gidgethub
 
 from bot.github.secrets import redact
+from bot.jobs.ports import NotBeforeError
 
 _LOCKED = "locked"
 _LIMIT_WORDS = ("secondary rate limit", "abuse detection", "rate limit exceeded")
@@ -52,7 +53,7 @@ class GitHubError(Exception):
         self.request_id = request_id
         what = f"{status} " if status else ""
         where = f" (request {request_id})" if request_id else ""
-        super().__init__(f"{request}: {what}{self.message}{where}")
+        Exception.__init__(self, f"{request}: {what}{self.message}{where}")
 
 
 class TransientError(GitHubError):
@@ -63,12 +64,12 @@ class UnknownOutcomeError(TransientError):
     """A write's answer was lost (timeout, 5xx, dropped or unreadable): it may stand. Look before trying again."""
 
 
-class RetryAtError(TransientError):
+class RetryAtError(TransientError, NotBeforeError):
     """GitHub's limits forbid the call until `when`. Reschedule the job; never hold a worker that long."""
 
     def __init__(self, request: Request, when: dt.datetime, message: str, *, status: int = 0) -> None:
+        TransientError.__init__(self, request, f"{message}; not before {when:%Y-%m-%dT%H:%M:%SZ}", status=status)
         self.when = when
-        super().__init__(request, f"{message}; not before {when:%Y-%m-%dT%H:%M:%SZ}", status=status)
 
 
 class GoneError(GitHubError):

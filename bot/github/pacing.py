@@ -1,6 +1,6 @@
 """When an installation may speak: GitHub asks for a second between writes and more between those that notify people.
 
-One Pacer per installation. Waits up to `patience` are slept; longer ones raise RetryAtError so that the job is
+One Pacer per installation. Short waits are slept (see `Pace`); longer ones raise RetryAtError so that the job is
 rescheduled and no worker is held. Clock and sleep are injected; gaps of 0 switch the spacing off.
 https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
@@ -29,11 +29,13 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: between writes, between notifying writes, and the longest wait that is slept rather than rescheduled."""
+    """Seconds: between writes, between notifying writes, and the longest waits that are slept rather than rescheduled:
+    for a turn among the installation's writes, and for a limit to end."""
 
     write_gap: float = 1.0
     notify_gap: float = 3.0
     patience: float = 10.0
+    limit_patience: float = 2.0
 
 
 @dataclass
@@ -54,7 +56,10 @@ class Pacer:
     async def before(self, request: Request) -> None:
         """Wait for this request's turn. Raises RetryAtError when that is further away than `patience`."""
         now = self.clock()
-        due = max(now, self._blocked_until or now)
+        blocked = max(now, self._blocked_until or now)
+        if (blocked - now).total_seconds() > self.pace.limit_patience:
+            raise RetryAtError(request, blocked, "this installation has to pause")
+        due = blocked
         notifies = _notifies(request)
         if request.writes:
             due = max(due, self._next_write or now)
@@ -62,7 +67,7 @@ class Pacer:
             due = max(due, self._next_notify or now)
         wait = (due - now).total_seconds()
         if wait > self.pace.patience:
-            raise RetryAtError(request, due, "this installation has to pause")
+            raise RetryAtError(request, due, "this installation has many writes waiting")
         if request.writes:
             self._next_write = due + dt.timedelta(seconds=self.pace.write_gap)
         if notifies:
@@ -77,7 +82,7 @@ class Pacer:
             wait = min(_FALLBACK_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
         until = self.clock() + dt.timedelta(seconds=wait)
         self._blocked_until = max(until, self._blocked_until or until)
-        if wait > self.pace.patience or attempt > 3:
+        if wait > self.pace.limit_patience or attempt > 3:
             raise RetryAtError(request, until, "rate limit", status=status)
         await self.sleep(wait)
 

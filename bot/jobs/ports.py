@@ -1,6 +1,7 @@
 """What advancing a job needs from the outside: narrow protocols, so that the core is testable with plain values."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from pydantic import Field
@@ -87,6 +88,14 @@ class GitHub(Protocol):
         ...
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...
+
+
+class NotBeforeError(Exception):
+    """The outside forbids it until `when` (a rate limit): the job is taken up again then, and that was no failure."""
+
+    def __init__(self, when: datetime, reason: str) -> None:
+        super().__init__(reason)
+        self.when = when
 
 
 class SupersededError(Exception):

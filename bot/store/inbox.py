@@ -40,6 +40,8 @@ COLUMNS = (
     "received_at",
     "next_at",
 )
+SOON = timedelta(seconds=2)
+"""After the first failure: most of what fails once is over by then."""
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
 
@@ -110,7 +112,7 @@ class Backlog:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Wait before try `attempts` + 1: 15 s doubling to an hour."""
+    """Wait before try `attempts` + 1: 15 s doubling to an hour. The first retry comes sooner, see `SOON`."""
     return min(FIRST_RETRY * (1 << min(attempts, 20)), LONGEST_RETRY)
 
 
@@ -218,7 +220,7 @@ class Inbox:
         await self._update(
             update(inbox)
             .where(inbox.c.key == key, inbox.c.done_by.is_(None))
-            .values(error=reason[:2_000], next_at=now + FIRST_RETRY)
+            .values(error=reason[:2_000], next_at=now + SOON)
             .where(inbox.c.attempts == 0)
         )
         await self._update(
@@ -227,13 +229,13 @@ class Inbox:
             .values(error=reason[:2_000])
         )
 
-    async def postpone(self, key: str, now: datetime) -> None:
-        """The rows of `key` could not have their turn: that was no try."""
+    async def postpone(self, key: str, until: datetime) -> None:
+        """The rows of `key` could not have their turn and get it at `until`: that was no try."""
         await self._update(
             update(inbox)
             .where(inbox.c.key == key, inbox.c.done_by.is_(None))
             .values(
-                next_at=now + POSTPONED,
+                next_at=until,
                 attempts=case((inbox.c.attempts > 0, inbox.c.attempts - 1), else_=0),
             )
         )

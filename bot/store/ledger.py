@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from bot.github.missed import SyntheticDelivery
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.payloads import Payload
-from bot.store.inbox import GRACE, NewEvent
+from bot.store.inbox import NewEvent
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from bot.store.tables import TALK, inbox, jobs
@@ -62,7 +62,7 @@ class SqlLedger:
             body=delivery.body,
             repo_id=delivery.repository_id,
             installation_id=delivery.installation_id,
-            received_at=datetime.now(UTC) - GRACE,  # nobody is woken for it: due at once for the sweeper
+            due_at=datetime.now(UTC),  # nobody is woken for it: the sweeper's next round takes it up
         )
         return bool(await self._stores.inbox.add([event]))
 

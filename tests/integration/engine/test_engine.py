@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import JsonValue
 
+from bot.app import Service
 from bot.engine.runtime import WakeUp
 from bot.engine.steps import StepFailedError
+from bot.github.errors import Request, RetryAtError
+from bot.github.missed import SyntheticDelivery
 from bot.jobs.ports import Steps, SupersededError
 from bot.store.inbox import SET_ASIDE, NewEvent
+from bot.store.ledger import SqlLedger
 from pipeline.models import Value
 from tests.integration.engine.conftest import StartService
-from tests.jobs import make_job
+from tests.jobs import make_job, make_pull
 
 
 class Text(Value):
@@ -161,6 +166,65 @@ async def test_a_job_whose_task_failed_once_heals_without_anybody(start: StartSe
     service.dispatcher.clock = lambda: datetime.now(UTC) + timedelta(minutes=1)
     await service.put(_event("a"))
     await script.until(lambda seen: ("7:1", ["a"]) in seen)
+
+
+async def test_a_limit_of_github_sets_when_the_job_is_taken_up_again_and_counts_no_try(start: StartService) -> None:
+    script = Script()
+    minute = datetime.now(UTC) + timedelta(minutes=1)
+    refused: list[str] = []
+
+    async def limited() -> Text:
+        raise RetryAtError(Request("POST", "/x"), minute, "rate limit", status=403)
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        rows = (await service.stores.jobs.load(key)).rows
+        if service.dispatcher.clock() < minute:
+            refused.append(task)
+            await steps.run("effect", Text, limited)
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [f"{row.delivery} {row.attempts}" for row in await service.stores.inbox.list_entries()])
+
+    service = await start(advance)
+    now = [datetime.now(UTC)]
+    service.dispatcher.clock = lambda: now[0]
+    await service.put(_event("a"))
+    async with asyncio.timeout(20):
+        while not refused or service.engine.running or not await _rests_until(service, minute):
+            await asyncio.sleep(0.01)
+    assert await service.stores.inbox.due(minute - timedelta(seconds=1)) == []
+    now[0] = minute
+    await script.until(bool)
+    assert len(refused) == 1
+    [entry] = await service.stores.inbox.list_entries(state="all")
+    assert (entry.done_by is not None, entry.attempts, entry.error) == (True, 1, None), "the one try is the last"
+    assert service.metrics.tasks_rescheduled._value.get() == 1
+    assert b"skill_fleet_tasks_failed_total{" not in _metrics(service.metrics.registry)
+
+
+async def _rests_until(service: Service, when: datetime) -> bool:
+    return [found.attempts for found in await service.stores.inbox.due(when)] == [0] and not (
+        await service.stores.inbox.due(when - timedelta(seconds=1))
+    )
+
+
+async def test_a_reconciled_review_is_taken_up_at_the_next_sweep(start: StartService) -> None:
+    script = Script()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        rows = (await service.stores.jobs.load(key)).rows
+        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.note(key, [row.delivery for row in rows])
+
+    service = await start(advance)
+    await service.stores.jobs.save(make_job(pull=make_pull(4)), rev=0, done=[], task="t")
+    payload: dict[str, JsonValue] = {
+        "action": "submitted",
+        "repository": {"id": 7, "name": "skills", "owner": {"login": "acme"}},
+        "pull_request": {"number": 4, "head": {"sha": "0" * 40, "ref": "skill/issue-1"}},
+    }
+    lost = SyntheticDelivery("reconcile:x", "pull_request_review", "submitted", payload, 7, 3)
+    assert await SqlLedger(service.stores).deliver(lost)
+    await script.until(lambda seen: ("7:1", ["reconcile:x"]) in seen)
 
 
 async def test_a_due_timer_becomes_one_event_of_its_job(start: StartService) -> None:

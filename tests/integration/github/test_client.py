@@ -176,16 +176,17 @@ async def test_errors_never_show_a_token(api: GitHubApi, script: Script) -> None
 async def test_a_short_secondary_limit_is_slept_and_the_write_sent_again(
     api: GitHubApi, script: Script, clock: Clock, status: int
 ) -> None:
-    limit = says({"message": "You have exceeded a secondary rate limit"}, status, retry_after="4")
+    limit = says({"message": "You have exceeded a secondary rate limit"}, status, retry_after="2")
     script.on(f"PATCH {ISSUE_PATH}", limit, says(OPEN))
     await api.patch(ISSUE, AT, {}, Issue)
-    assert clock.slept == [4.0]
+    assert clock.slept == [2.0]
 
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     [
         (says({"message": "secondary rate limit"}, 403, retry_after="120"), 120),
+        (says({"message": "secondary rate limit"}, 429, retry_after="3"), 3),
         (says({"message": "secondary rate limit"}, 403), 60),
         (says({"message": "slow down"}, 429), 60),
         (

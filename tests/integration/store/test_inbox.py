@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.store.inbox import SET_ASIDE, NewEvent, retry_delay
+from bot.store.inbox import SET_ASIDE, SOON, NewEvent, retry_delay
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from tests.jobs import NOON, make_job, make_pull
@@ -36,6 +36,7 @@ async def test_open_keys_are_due_after_the_grace_time(stores: Stores) -> None:
     assert len(await stores.inbox.untroubled()) == 2
     await stores.inbox.note_failure("7:1", "boom", NOON)
     assert [found.key for found in await stores.inbox.untroubled()] == ["7:2"]
+    assert [found.key for found in await stores.inbox.due(NOON + SOON)] == ["7:1"], "most of what fails once is over"
 
 
 async def test_each_try_waits_longer_and_remembers_why_the_last_one_failed(stores: Stores) -> None:
@@ -50,7 +51,7 @@ async def test_each_try_waits_longer_and_remembers_why_the_last_one_failed(store
         assert await stores.inbox.due(now) == []
     [entry] = await stores.inbox.list_entries()
     assert (entry.attempts, entry.error) == (3, "reason 2")
-    assert retry_delay(0) == timedelta(seconds=15)
+    assert retry_delay(1) == timedelta(seconds=30)
     assert retry_delay(100) == timedelta(hours=1)
 
 
