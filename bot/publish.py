@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from bot.base import default_branch, onto_base, write_tree
 from bot.github.effects import marker, pull_body
 from bot.github.effects.context import ATTEMPTS, Context
 from bot.github.errors import (
@@ -23,7 +24,7 @@ from bot.github.errors import (
     TransientError,
 )
 from bot.github.git import GitReader, blob_id
-from bot.github.models import CommitListed, GitObject, Issue, Nothing, PullRequest, RepositoryRef, TreeEntry
+from bot.github.models import CommitListed, GitObject, Issue, Nothing, PullRequest, TreeEntry
 from bot.jobs.effects import EffectResult, Publish, Published, Refused
 from pipeline.models import SkillDraft
 
@@ -116,7 +117,7 @@ async def _open_pull(effect: Publish, pull: PullRequest | None, context: Context
     body = f"{pull_body.region(effect.body)}\n\n{marker.marker(context.job_key, effect.key)}"
     if len(body) > marker.MAX_BODY:
         return Refused(code="invalid", reason=f"The description has {len(body):,} characters; GitHub takes 65,536.")
-    base = await _default_branch(context)
+    base = await default_branch(context)
     data: dict[str, JsonValue] = {"title": effect.title, "head": effect.branch, "base": base, "body": body}
 
     async def find() -> PullRequest | None:
@@ -169,12 +170,6 @@ async def _ask(pull: PullRequest, names: Sequence[str], context: Context) -> boo
     return True
 
 
-async def _default_branch(context: Context) -> str:
-    """GitHub's present word: the name we stored may be from before a rename."""
-    repository = await context.publish.getitem("/repos/{owner}/{repo}", context.at(), RepositoryRef)
-    return repository.default_branch
-
-
 # --- the branch ----------------------------------------------------------------------------------------------------
 
 
@@ -197,19 +192,27 @@ async def _push(effect: Publish, context: Context) -> str | Refused:
 async def _push_once(effect: Publish, context: Context) -> str | Refused:
     reader = context.reader()
     tip = await reader.branch_tip(effect.branch)
-    parent = tip or await reader.branch_tip(await _default_branch(context))
+    parent = tip or await reader.branch_tip(await default_branch(context))
     if parent is None:
         return Refused(code="conflict", reason="The repository has no commit yet; push a first one and try again.")
     tree = await reader.tree_of(parent)
     changes = await _changes(effect, tip, tree, reader, context)
     if changes and tip is not None and await _was_overtaken(effect, changes, tip, tree, reader):
         return Refused(code="human_edits", reason="Somebody changed the skill on the branch meanwhile.")
+    parents = [parent]
+    if effect.onto_base and tip is not None and (base := await reader.branch_tip(await default_branch(context))):
+        onto = await onto_base(effect.draft, tip, base, reader, context, rewrites_skill=True)
+        if isinstance(onto, Refused):
+            return onto
+        if onto is not None:
+            tree, parents = onto.tree, [tip, onto.base]
+            changes = await _changes(effect, tip, tree, reader, context)
     changes += await _companion_changes(effect, tree, reader, context)
-    if not changes:
+    if not changes and len(parents) == 1:
         if tip is not None:
             return tip
         return Refused(code="invalid", reason="The default branch holds exactly these files already.")
-    commit = await _commit(effect, parent, tree, changes, context)
+    commit = await _commit(effect, parents, tree, changes, context)
     if tip is None:
         ref: dict[str, JsonValue] = {"ref": f"refs/heads/{effect.branch}", "sha": commit}
         await context.publish.post("/repos/{owner}/{repo}/git/refs", context.at(), ref, Nothing)
@@ -233,11 +236,10 @@ async def _was_overtaken(effect: Publish, changes: Sequence[Change], tip: str, t
     return any(change.path.removeprefix(f"{effect.draft.path}/") in theirs for change in changes)
 
 
-async def _commit(effect: Publish, parent: str, tree: str, changes: list[Change], context: Context) -> str:
-    entries: list[JsonValue] = [change.entry() for change in changes]
-    data: dict[str, JsonValue] = {"base_tree": tree, "tree": entries}
-    new_tree = await context.publish.post("/repos/{owner}/{repo}/git/trees", context.at(), data, GitObject)
-    data = {"message": effect.commit_message, "tree": new_tree.sha, "parents": [parent]}
+async def _commit(effect: Publish, parents: list[str], tree: str, changes: list[Change], context: Context) -> str:
+    new_tree = await write_tree(tree, [change.entry() for change in changes], context)
+    on: list[JsonValue] = [*parents]
+    data: dict[str, JsonValue] = {"message": effect.commit_message, "tree": new_tree, "parents": on}
     commit = await context.publish.post("/repos/{owner}/{repo}/git/commits", context.at(), data, GitObject)
     return commit.sha
 
@@ -277,7 +279,7 @@ async def _ours_before(effect: Publish, tip: str, reader: GitReader, context: Co
         then = await reader.directory(await reader.tree_of(previous), effect.draft.path)
     except (GoneError, InvalidError):
         return set()
-    base = await reader.branch_tip(await _default_branch(context))
+    base = await reader.branch_tip(await default_branch(context))
     settled = await reader.directory(await reader.tree_of(base), effect.draft.path) if base else []
     return {entry.path for entry in then} - {entry.path for entry in settled}
 

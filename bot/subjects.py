@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from bot.jobs.events import OWN_EVENT
 from bot.jobs.job import job_key
 from bot.store.keys import check_key, is_job, pull_key
 
@@ -118,6 +119,9 @@ def concerned(event: str, body: bytes) -> tuple[int | None, list[int]]:
     if event == "repository":
         repository = repository_of(payload)
         return None, [repository] if repository is not None else []
+    if event == OWN_EVENT:
+        ours = payload.get("repository_id")
+        return None, [ours] if isinstance(ours, int) else []
     removed = payload.get("repositories_removed")
     items = removed if isinstance(removed, list) else []
     return None, [id_ for item in items if isinstance(item, dict) and isinstance(id_ := item.get("id"), int)]

@@ -244,6 +244,39 @@ def not_published(reason: str) -> str:
     )
 
 
+def conflict() -> str:
+    """On the pull request, when the default branch has moved so that it cannot be merged any more."""
+    return (
+        "The default branch has changed in the same places as this pull request, so it cannot be merged as it is. "
+        f"{command(Verb.REGENERATE)} brings it up to date: the skill stays as reviewed if only lists are concerned, "
+        "and is written anew on top of what is there now if the skill itself changed. Merging by hand works, too."
+    )
+
+
+def changed_on_base() -> str:
+    """On the pull request, when the skill itself was changed on the default branch meanwhile."""
+    return (
+        "The skill itself was changed on the default branch meanwhile, so I work the request into what is there now. "
+        "The next commit here merges both; please review it again."
+    )
+
+
+def conflict_by_hand(reason: str) -> str:
+    """On the pull request, when the conflict is in what people wrote."""
+    return (
+        f"I cannot resolve this conflict: {_sentence(reason)} I do not decide between what people wrote, so please "
+        "merge the default branch into this one by hand; I go on from there."
+    )
+
+
+def dependency_landed(name: str, path: str, pull_number: int) -> str:
+    """On a request whose plan misses a skill, when that skill is merged."""
+    return (
+        f"The skill {inline_code(name)}, which this request builds on, is there now: {inline_code(path)}, merged by "
+        f"#{pull_number}. Nothing has to be done; {command(Verb.REGENERATE)} writes a new draft that can refer to it."
+    )
+
+
 def _sentence(text: str) -> str:
     words = safe_inline(text, 600)
     return words if words.endswith((".", "!", "?", "…")) else f"{words}."

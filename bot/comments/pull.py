@@ -68,6 +68,12 @@ def commit_message(job: Job, *, round_summary: str) -> str:
     return "\n\n".join(text)
 
 
+def merge_message(base: str, branch: str, *, by: str) -> str:
+    """The message of the commit that brings a branch up to its base."""
+    subject = safe_plain(f"Merge {base} into {branch}", 72)
+    return f"{subject}\n\nAsked for by {safe_plain(by, 40)}. The lists of skills are made anew."
+
+
 def ready(job: Job) -> str:
     """On the issue, when the pull request is there: a person has to act."""
     assert job.pull is not None
@@ -92,6 +98,14 @@ def promoted(job: Job, merge_sha: str) -> str:
         "To change it later, file another request that names it.",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def up_to_date() -> str:
+    """On the pull request, when its conflict with the default branch is resolved."""
+    return (
+        "I merged the default branch into this one and made the lists of skills anew. The skill itself is unchanged, "
+        "so what was reviewed still holds."
+    )
 
 
 def refined(job: Job, changes: list[Change]) -> str:

@@ -77,6 +77,11 @@ def needed(job: Job, config: RepoConfig, now: datetime) -> str:
             return "nothing. I will comment when I need something."
         case JobStatus.PENDING_USER_INPUT | JobStatus.PENDING_HITL:
             return f"{_asked(job)}{_until(job, config, now)}"
+        case JobStatus.IN_REVIEW if job.conflict:
+            return (
+                f"{_pull(job)} conflicts with the default branch: somebody with write permission says "
+                f"{command(Verb.REGENERATE)} there, or merges by hand."
+            )
         case JobStatus.IN_REVIEW:
             return f"a review of {_pull(job)} by somebody with write permission. Merging it finishes the request."
         case JobStatus.PROMOTED:

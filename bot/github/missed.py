@@ -189,6 +189,8 @@ class RepositoryState:
         elif job.status not in ENDED:
             if pull.head.sha != known_head and job.status is JobStatus.IN_REVIEW:
                 await self._deliver("pull_request", "synchronize", f"{number}:{pull.head.sha}", None, parts)
+            elif pull.mergeable is False and job.status is JobStatus.IN_REVIEW and not job.conflict:
+                await self._deliver("pull_request", "synchronize", f"{number}:{pull.head.sha}:conflict", None, parts)
             await self._review_talk(job, number, parts)
 
     async def _closed_pull(self, job: Job, pull: PullRequest, parts: dict[str, JsonValue]) -> None:
@@ -338,5 +340,6 @@ def _pull(pull: PullRequest) -> JsonValue:
         "number": pull.number,
         "merged": pull.merged,
         "merge_commit_sha": pull.merge_commit_sha,
+        "mergeable": pull.mergeable,
         "head": {"sha": pull.head.sha, "ref": pull.head.ref, "repo": {"id": home.id} if home is not None else None},
     }

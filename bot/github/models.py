@@ -119,6 +119,7 @@ class PullRequest(Remote):
     closed_at: dt.datetime | None = None
     head: Head = Head()
     base: Head = Head()
+    mergeable: bool | None = None
 
     @property
     def merged(self) -> bool:
@@ -145,6 +146,10 @@ class Ref(Remote):
 class Commit(Remote):
     sha: str
     tree: GitObject
+
+
+class Comparison(Remote):
+    merge_base_commit: GitObject
 
 
 class CommitListed(Remote):

@@ -21,10 +21,10 @@ from bot.github.effects.log import EffectLog
 from bot.github.effects.perform import perform, refusal
 from bot.github.errors import GitHubError, GoneError
 from bot.github.git import GitReader, Trees
-from bot.github.models import Account, FileContent, Issue, Permission, RepositoryRef
+from bot.github.models import Account, FileContent, Issue, Permission, PullRequest, RepositoryRef
 from bot.github.taxonomy import SkillsReader
 from bot.github.tokens import Purpose
-from bot.jobs.effects import Check, Effect, EffectResult, Fix, Publish
+from bot.jobs.effects import Check, Effect, EffectResult, Fix, MergeBase, Publish
 from bot.jobs.events import IssueSnapshot
 from bot.jobs.identity import BotIdentity
 from bot.jobs.issue_form import read_request
@@ -208,6 +208,24 @@ class GitHubService:
             update={"pull": ours, "files": (await self.read_skill(repository, pull.head.sha, path)).files}
         )
 
+    async def conflicts(self, repository: Repository, pull_number: int) -> bool:
+        """Does the open pull request conflict with its base, as far as GitHub can say by now?
+
+        GitHub works it out when it is asked, and does not know at first; what it does not know soon is found by
+        reconciliation.
+        """
+        client = self._connection.client(repository, Purpose.READ)
+        at = {**_names(repository), "number": pull_number}
+        for wait in (1.0, 2.0, 0.0):
+            try:
+                pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
+            except GoneError:
+                return False
+            if pull.state == "closed" or pull.mergeable is not None:
+                return pull.state == "open" and pull.mergeable is False
+            await self._connection.sleep(wait)
+        return False
+
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""
         try:
@@ -222,7 +240,11 @@ class GitHubService:
 
     async def _context(self, effect: Effect, job_key: str, repository: Repository) -> Context:
         client = self._connection.client
-        config = await self._usable_config(repository) if isinstance(effect, Check | Fix | Publish) else RepoConfig()
+        config = (
+            await self._usable_config(repository)
+            if isinstance(effect, Check | Fix | MergeBase | Publish)
+            else RepoConfig()
+        )
         return Context(
             job_key=job_key,
             repository=repository,

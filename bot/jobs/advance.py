@@ -59,6 +59,10 @@ class Saved(Value):
     rev: int
 
 
+class Compared(Value):
+    conflicts: bool
+
+
 class Left(Value):
     remains: Remains | None
 
@@ -169,7 +173,23 @@ class _Worker:
             job = await self._recovered(repository, event, facts, f"{number}:{row.id}")
             if job is None:
                 return None
-        return await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
+        job = await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
+        if job is not None and isinstance(event, ev.SkillPromoted):
+            job = await self._compared_with_base(job, facts, f"{number}:{row.id}")
+        return job
+
+    async def _compared_with_base(self, job: Job, facts: Facts, name: str) -> Job | None:
+        """The default branch has moved: does our pull request conflict with it now?"""
+        pull = job.pull
+        if pull is None or job.status is not JobStatus.IN_REVIEW:
+            return job
+
+        async def look() -> Compared:
+            return Compared(conflicts=await self.ports.github.conflicts(job.repository, pull.number))
+
+        if not (await self.steps.run(f"conflicts:{name}", Compared, look)).conflicts:
+            return job
+        return await self._apply(decide(job, ev.Conflicting(head_sha=pull.seen), facts), facts, f"{name}:conflict")
 
     async def _recovered(self, repository: Repository, event: ev.Event, facts: Facts, name: str) -> Job | None:
         """The job rebuilt from what GitHub holds; None when this was never ours."""

@@ -15,7 +15,7 @@ from bot.jobs import lifecycle, review
 from bot.jobs.decision import Turn
 from bot.jobs.job import CANCELLABLE, ENDED, RETRYABLE, WAITING, JobStatus
 from pipeline.checkpoints import Answer, AnswerKind
-from pipeline.journey import AnswerError, StaleApproval, answer, regenerate
+from pipeline.journey import AnswerError, StaleApproval, answer
 from pipeline.models import Feedback
 
 _ANSWERS: dict[Verb, AnswerKind] = {
@@ -234,7 +234,8 @@ def _regenerate(turn: Turn, event: ev.Commented, key: str) -> None:
         _not_now(turn, event, "regenerate", key)
         return
     _react(turn, event.comment_id, "rocket")
-    turn.move(JobStatus.RUNNING, journey=regenerate(job.journey), ended_reason="")
+    if not review.resolve(turn, by=event.actor.login, key=key):
+        turn.move(JobStatus.RUNNING, journey=review.written_anew(job), ended_reason="")
 
 
 def _not_now(turn: Turn, event: ev.Commented, verb: str, key: str) -> None:

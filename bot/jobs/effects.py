@@ -80,6 +80,18 @@ class Publish(Value):
     body: str
     known_head: str = Field("", description="head that the draft goes on from; another one means somebody pushed")
     reopen: bool = Field(False, description="a person asked to take up a pull request that somebody had closed")
+    onto_base: bool = Field(False, description="merge the default branch as well: the pull request conflicts with it")
+
+
+class MergeBase(Value):
+    """Merge the default branch into ours where that can be done without writing a new draft."""
+
+    kind: Literal["merge_base"] = "merge_base"
+    key: str
+    branch: str
+    path: str = Field(description="the skill's folder")
+    pull_number: int
+    by: str = Field(description="who asked for it")
 
 
 class Check(Value):
@@ -127,7 +139,18 @@ class Close(Value):
 
 
 Effect = Annotated[
-    React | Say | Amend | ShowStatus | SetState | ReplyInThread | Publish | Check | Fix | UpdatePull | Close,
+    React
+    | Say
+    | Amend
+    | ShowStatus
+    | SetState
+    | ReplyInThread
+    | Publish
+    | MergeBase
+    | Check
+    | Fix
+    | UpdatePull
+    | Close,
     Field(discriminator="kind"),
 ]
 
@@ -145,13 +168,24 @@ class Published(Value):
     pull_number: int
     head_sha: str
     url: str
+    parent: str = Field("", description="the tip it was put on, where that matters")
 
 
 class Refused(Value):
     """GitHub will not do it, now or later; `reason` is fit for a person, `code` for us."""
 
     kind: Literal["refused"] = "refused"
-    code: Literal["gone", "forbidden", "locked", "conflict", "closed_by_person", "human_edits", "merged", "invalid"]
+    code: Literal[
+        "gone",
+        "forbidden",
+        "locked",
+        "conflict",
+        "skill_changed",
+        "closed_by_person",
+        "human_edits",
+        "merged",
+        "invalid",
+    ]
     reason: str
 
 

@@ -155,6 +155,23 @@ class PullPushed(Value):
     actor: Actor
     number: int
     head_sha: str
+    conflicts: bool = Field(False, description="with the branch it is to be merged into, as far as GitHub knows")
+
+
+class Conflicting(Value):
+    """Our pull request conflicts with the default branch as that is now. Not stored in the inbox."""
+
+    kind: Literal["conflicting"] = "conflicting"
+    head_sha: str
+
+
+class SkillPromoted(Value):
+    """Another request of this repository was merged: its skill is there now, and the default branch has moved."""
+
+    kind: Literal["skill_promoted"] = "skill_promoted"
+    name: str
+    path: str
+    pull_number: int
 
 
 class CheckRequested(Value):
@@ -216,6 +233,8 @@ Event = Annotated[
     | PullClosed
     | PullReopened
     | PullPushed
+    | Conflicting
+    | SkillPromoted
     | CheckRequested
     | TimerDue
     | RunAgain
@@ -232,6 +251,9 @@ OWN_EVENT = "skill_fleet"
 RUN_AGAIN = "run_again"
 CANCEL = "cancel"
 """Actions of what an operator asks for: see `bot.operate.orders`."""
+
+PROMOTED = "promoted"
+"""Action of the row that tells a repository's open jobs that a skill was merged."""
 
 WORK = "work"
 """Action of the row that stays open while a job is running, so that a lost task is found like any lost event."""

@@ -266,7 +266,9 @@ def _pull_pushed(reading: Reading) -> ev.Event | None:
     pull = reading.payload.pull_request
     if pull is None or reading.is_by_us:
         return None
-    return ev.PullPushed(actor=reading.actor, number=pull.number, head_sha=pull.head.sha)
+    return ev.PullPushed(
+        actor=reading.actor, number=pull.number, head_sha=pull.head.sha, conflicts=pull.mergeable is False
+    )
 
 
 def _check_rerequested(reading: Reading) -> ev.Event | None:
@@ -310,6 +312,11 @@ def _cancel_asked(reading: Reading) -> ev.Event | None:
     return ev.CancelAsked()
 
 
+def _promoted(reading: Reading) -> ev.Event | None:
+    skill = reading.payload.promoted
+    return ev.SkillPromoted.model_validate(skill.model_dump()) if skill is not None else None
+
+
 def _gave_up(reading: Reading) -> ev.Event | None:
     return ev.GaveUp(reason=reading.payload.reason)
 
@@ -344,4 +351,5 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     (ev.OWN_EVENT, ev.RUN_AGAIN): _run_again,
     (ev.OWN_EVENT, ev.CANCEL): _cancel_asked,
     (ev.OWN_EVENT, "gave_up"): _gave_up,
+    (ev.OWN_EVENT, ev.PROMOTED): _promoted,
 }

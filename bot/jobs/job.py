@@ -141,6 +141,10 @@ class Job(Value):
         0, description="remote id of the comment that asks; only later words can answer it"
     )
     shown_preview: ShownPreview | None = Field(None, description="the newest preview on the issue")
+    conflict: bool = Field(
+        False, description="the pull request cannot be merged into the default branch as that is now"
+    )
+    onto_base: bool = Field(False, description="the next publication merges the default branch as well")
     reopening: bool = Field(False, description="the next publication may take up a pull request somebody had closed")
     told: frozenset[str] = Field(frozenset(), description="one-time sentences already said, e.g. `denied:LOGIN`")
     waiting_since: datetime | None = None

@@ -66,6 +66,10 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
             review.reopened(turn, event)
         case ev.PullPushed():
             review.pushed(turn, event)
+        case ev.Conflicting():
+            review.conflicting(turn, event.head_sha)
+        case ev.SkillPromoted():
+            review.skill_promoted(turn, event)
         case ev.CheckRequested():
             review.check_requested(turn, event)
         case ev.PhaseEnded():
@@ -87,6 +91,8 @@ def settle(job: Job, effect: fx.Effect, result: fx.EffectResult, facts: Facts) -
         case _, fx.Refused(code="gone"):
             lifecycle.gone(turn, result.reason)
             return Decision(turn.job)
+        case fx.MergeBase(), _:
+            review.brought_up(turn, effect, result)
         case _:
             return Decision(job)
     return _finish(turn, before=job)

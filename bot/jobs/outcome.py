@@ -125,6 +125,7 @@ def _publish(turn: Turn) -> None:
             body=pull.body(job, turn.facts.config),
             known_head=job.pull.seen if job.pull else "",
             reopen=job.reopening,
+            onto_base=job.onto_base,
         )
     )
 
@@ -163,6 +164,8 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
         ),
         journey=job.journey.model_copy(update={"in_review": True, "pending_feedback": []}),
         reopening=False,
+        onto_base=False,
+        conflict=job.conflict and not effect.onto_base,
         unpublished=[],
         anchors=(),
     )

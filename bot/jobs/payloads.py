@@ -97,6 +97,7 @@ class PullRequest(Part):
     merged: bool | None = None
     merge_commit_sha: str | None = None
     head: Head = Head()
+    mergeable: bool | None = None
 
 
 class Review(Part):
@@ -130,6 +131,14 @@ class Changes(Part):
     title: Before | None = None
 
 
+class Promoted(Part):
+    """A skill that was merged, in an event of our own."""
+
+    name: str
+    path: str
+    pull_number: int
+
+
 class Payload(Part):
     """Any payload; which parts are there depends on the event."""
 
@@ -148,3 +157,4 @@ class Payload(Part):
     requested_action: RequestedAction | None = None
     timer: Literal["remind", "expire"] | None = None
     reason: str = ""
+    promoted: Promoted | None = None

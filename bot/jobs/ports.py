@@ -87,6 +87,10 @@ class GitHub(Protocol):
         """What is left of a request on GitHub; None when there is no such issue."""
         ...
 
+    async def conflicts(self, repository: Repository, pull_number: int) -> bool:
+        """Does the open pull request conflict with its base, as far as GitHub can say by now?"""
+        ...
+
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...
 
 

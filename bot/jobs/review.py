@@ -13,7 +13,7 @@ from bot.jobs import lifecycle
 from bot.jobs.decision import Turn
 from bot.jobs.job import ENDED, RETRYABLE, Actor, Anchor, Job, JobStatus, Role
 from bot.jobs.ports import BranchNow
-from pipeline.journey import AnswerError, Failure, going_on_from
+from pipeline.journey import AnswerError, Failure, Journey, going_on_from, regenerate
 from pipeline.models import FROM_VALIDATION, Feedback
 
 
@@ -181,6 +181,68 @@ def pushed(turn: Turn, event: ev.PullPushed) -> None:
         return
     if event.head_sha != job.pull.head_sha:
         turn.do(_check(turn, event.head_sha, key=f"check:{event.head_sha}"))
+        turn.change(conflict=False)
+    if event.conflicts:
+        conflicting(turn, event.head_sha)
+
+
+def conflicting(turn: Turn, head_sha: str) -> None:
+    """Say once for each state of the branch that it cannot be merged, and what resolves it."""
+    job = turn.job
+    if job.pull is None or job.status is not JobStatus.IN_REVIEW or job.conflict:
+        return
+    turn.change(conflict=True)
+    turn.say(f"conflict:{head_sha}", notices.conflict(), job.pull.number, why=Occasion.QUESTION)
+
+
+def resolve(turn: Turn, *, by: str, key: str) -> bool:
+    """Bring the pull request up to its base, on request. False: there is no conflict that we know of."""
+    job = turn.job
+    if not job.conflict or job.pull is None or job.status is not JobStatus.IN_REVIEW:
+        return False
+    pull = job.pull
+    turn.do(fx.MergeBase(key=f"merge:{key}", branch=pull.branch, path=pull.path, pull_number=pull.number, by=by))
+    return True
+
+
+def brought_up(turn: Turn, effect: fx.MergeBase, result: fx.EffectResult) -> None:
+    """The base is merged; or the skill changed there and is written anew; or people have to merge what they wrote."""
+    job = turn.job
+    assert job.pull is not None, "only a pull request is brought up to its base"
+    if isinstance(result, fx.Published):
+        seen = result.head_sha if job.pull.seen == result.parent else job.pull.seen
+        moved = job.pull.model_copy(update={"head_sha": result.head_sha, "seen_sha": seen})
+        turn.change(pull=moved, conflict=False)
+        turn.say(f"up_to_date:{effect.key}", pull.up_to_date(), job.pull.number)
+        turn.do(_check(turn, result.head_sha, key=f"check:{result.head_sha}"))
+        return
+    journey = job.journey
+    assert isinstance(result, fx.Refused), "merging is done or refused"
+    if result.code == "skill_changed" and journey.existing is not None and not journey.rebuilt:
+        anew = regenerate(journey.model_copy(update={"understanding": None}))
+        turn.move(JobStatus.RUNNING, journey=anew, onto_base=True)
+        turn.say(f"anew:{effect.key}", notices.changed_on_base(), job.pull.number)
+        return
+    turn.say(f"not_merged:{effect.key}", notices.conflict_by_hand(result.reason), job.pull.number)
+
+
+def skill_promoted(turn: Turn, event: ev.SkillPromoted) -> None:
+    """A skill that this request builds on is there now: said once to those who wait for it."""
+    understanding = turn.job.journey.understanding
+    if turn.job.status in ENDED or understanding is None:
+        return
+    if event.name in {missing.name for missing in understanding.dependencies.missing}:
+        words = notices.dependency_landed(event.name, event.path, event.pull_number)
+        turn.say_once(f"dependency:{event.name}", words, why=Occasion.OUTCOME)
+
+
+def written_anew(job: Job) -> Journey:
+    """The journey for a new draft; with a new plan when a skill that the plan missed has landed since."""
+    journey = job.journey
+    missed = journey.understanding.dependencies.missing if journey.understanding is not None else []
+    if any(f"dependency:{skill.name}" in job.told for skill in missed):
+        journey = journey.model_copy(update={"understanding": None})
+    return regenerate(journey)
 
 
 def check_requested(turn: Turn, event: ev.CheckRequested) -> None:

@@ -1,5 +1,6 @@
 """The jobs table behind `ports.JobStore`: saves are guarded by the revision and safe to repeat for the same task."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.jobs.events import CANCEL, OWN_EVENT, WORK
-from bot.jobs.job import ENDED, Job, JobStatus
+from bot.jobs.events import CANCEL, OWN_EVENT, PROMOTED, WORK
+from bot.jobs.job import ENDED, Job, JobStatus, Pull
 from bot.jobs.ports import Loaded, SupersededError
 from bot.store.history import Before, count_within, increments_of, note_move_within
 from bot.store.inbox import Inbox, NewEvent, insert_ignoring_known, mark_done_within
@@ -45,6 +46,23 @@ def _work(job: Job, rev: int) -> NewEvent:
         body=b"{}",
         repo_id=job.repository.id,
         installation_id=job.repository.installation_id,
+    )
+
+
+def _promoted(job: Job, pull: Pull) -> NewEvent:
+    """Tells the other jobs of the repository, once, that this skill is there and the default branch has moved."""
+    skill = {"name": pull.path.rpartition("/")[2], "path": pull.path, "pull_number": pull.number}
+    now = datetime.now(UTC)
+    return NewEvent(
+        delivery=f"{PROMOTED}:{job.key}",
+        key=f"repository:{job.repository.id}",
+        event=OWN_EVENT,
+        action=PROMOTED,
+        body=json.dumps({"promoted": skill, "repository_id": job.repository.id}).encode(),
+        repo_id=job.repository.id,
+        installation_id=job.repository.installation_id,
+        received_at=now,
+        due_at=now,
     )
 
 
@@ -88,6 +106,8 @@ class Jobs:
                 await self._assert_own(connection, job.key, rev, task)
             elif job.status is JobStatus.RUNNING:
                 await self._inbox.add_within(connection, [_work(job, rev + 1)])
+            elif job.status is JobStatus.PROMOTED and job.pull is not None:
+                await self._inbox.add_within(connection, [_promoted(job, job.pull)])
             if done:
                 await mark_done_within(connection, done, task, datetime.now(UTC))
             if written:

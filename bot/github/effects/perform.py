@@ -5,6 +5,7 @@ Everything temporary is raised (TransientError, RetryAtError) so that the caller
 
 from typing import assert_never
 
+from bot.base import merge_base
 from bot.checks import check
 from bot.fix import fix
 from bot.github import errors
@@ -25,6 +26,7 @@ from bot.jobs.effects import (
     Effect,
     EffectResult,
     Fix,
+    MergeBase,
     Publish,
     React,
     Refused,
@@ -84,6 +86,8 @@ async def _perform(effect: Effect, context: Context) -> EffectResult:
             return await reply_in_thread(effect, context)
         case Publish():
             return await publish(effect, context)
+        case MergeBase():
+            return await merge_base(effect, context)
         case Check():
             return await check(effect, context)
         case Fix():

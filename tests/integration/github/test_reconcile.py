@@ -333,6 +333,19 @@ async def test_a_lost_push_by_a_person_is_heard(outage: Outage) -> None:
     assert subject(delivery.event, delivery.payload) == job_key(outage.town.repository.id, number)
 
 
+async def test_a_conflict_with_the_default_branch_is_heard(outage: Outage) -> None:
+    number, pull = await outage.published()
+    path = "skills/release-notes/SKILL.md"
+    await outage.town.ask("PUT", f"/contents/{path}", message="Same place", content="eA==", branch="main")
+    assert await outage.town.service.conflicts(outage.town.repository, pull.number)
+    outage.later()
+    (event,) = await outage.heard()
+    assert isinstance(event, ev.PullPushed)
+    assert (event.head_sha, event.conflicts) == (pull.head_sha, True)
+    outage.change(number, conflict=True)
+    assert await outage.heard() == []
+
+
 # --- deliveries ------------------------------------------------------------------------------------------------------
 
 

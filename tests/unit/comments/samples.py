@@ -297,6 +297,7 @@ def _texts(kit: Kit) -> dict[str, str]:
             kit.at(JobStatus.PENDING_HITL, "validation", kit.validate(severity="warning"), expire_at=None)
         ),
         "status.render in_review": shown(kit.job()),
+        "status.render conflict": shown(kit.job(conflict=True)),
         "status.render promoted": shown(kit.job(JobStatus.PROMOTED)),
         "status.render rejected": shown(kit.job(JobStatus.REJECTED, ended_reason=say("closed by grace"))),
         "status.render cancelled": shown(kit.at(JobStatus.CANCELLED, "generation", ended_reason=say("label_removed"))),
@@ -341,6 +342,8 @@ def _texts(kit: Kit) -> dict[str, str]:
         ),
         "pull.ready": pull.ready(kit.job()),
         "pull.promoted": pull.promoted(kit.job(JobStatus.PROMOTED), "f" * 40),
+        "pull.merge_message": pull.merge_message("main", "skill/issue-7", by=say("grace")),
+        "pull.up_to_date": pull.up_to_date(),
         "pull.refined": pull.refined(kit.job(), kit.changes()),
         "pull.refined nothing": pull.refined(kit.job(), kit.changes()[1:]),
         "pull.thread_reply applied": pull.thread_reply(kit.changes()[0]),
@@ -384,6 +387,10 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.rejected": notices.rejected("grace"),
         "notices.failed retryable": notices.failed(failure),
         "notices.failed final": notices.failed(failure.model_copy(update={"retryable": False})),
+        "notices.conflict": notices.conflict(),
+        "notices.changed_on_base": notices.changed_on_base(),
+        "notices.conflict_by_hand": notices.conflict_by_hand(say("Both this branch and main changed NOTES.md")),
+        "notices.dependency_landed": notices.dependency_landed(say("pdf-forms"), say("skills/pdf-forms"), 8),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }

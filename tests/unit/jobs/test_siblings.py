@@ -1,0 +1,146 @@
+"""What moves on the default branch: skills that land, conflicts, and the ways out of them."""
+
+from typing import Any
+
+import pytest
+
+from bot.jobs import effects as fx
+from bot.jobs import events as ev
+from bot.jobs.job import ENDED, Job, JobStatus
+from bot.jobs.machine import decide, settle
+from pipeline.models import Dependencies, Dependency
+from tests.unit.jobs import builders as make
+
+HEAD = make.PULL.head_sha
+NOBODY = make.MORGAN.model_copy(update={"login": "ghost", "id": 10137})
+LANDED = ev.SkillPromoted(name="pdf-forms", path="skills/pdf-forms", pull_number=8)
+
+
+def _in_review(**changes: Any) -> Job:
+    journey = make.completed().model_copy(update={"in_review": True, **changes.pop("journey", {})})
+    return make.job(JobStatus.IN_REVIEW, journey, pull=make.PULL, **changes)
+
+
+def _missing(job: Job) -> Job:
+    needs = Dependencies(missing=[Dependency(name="pdf-forms", reason="Forms come first.")])
+    understanding = make.UNDERSTANDING.model_copy(update={"dependencies": needs})
+    return job.with_(journey=job.journey.model_copy(update={"understanding": understanding}))
+
+
+def _said(effects: tuple[fx.Effect, ...]) -> list[tuple[int, str]]:
+    return [(effect.number, effect.body) for effect in effects if isinstance(effect, fx.Say)]
+
+
+def test_who_waits_for_a_skill_is_told_once_when_it_lands() -> None:
+    job = _missing(make.job(JobStatus.PENDING_HITL, make.at_preview()))
+    first = decide(job, LANDED, make.facts())
+    [(number, text)] = _said(first.effects)
+    assert (number, "`skills/pdf-forms`" in text) == (12, True)
+    assert _said(decide(first.job, LANDED, make.facts()).effects) == []
+
+
+@pytest.mark.parametrize("job", [make.job(JobStatus.PENDING_HITL, make.at_preview()), make.job(JobStatus.QUEUED)])
+def test_who_does_not_wait_for_it_is_not_told(job: Job) -> None:
+    assert decide(job, LANDED, make.facts()).effects == ()
+
+
+@pytest.mark.parametrize("status", sorted(ENDED))
+def test_who_has_ended_is_not_told(status: JobStatus) -> None:
+    assert decide(_missing(make.job(status, make.completed())), LANDED, make.facts()).effects == ()
+
+
+def test_a_new_draft_after_it_landed_begins_with_a_new_plan() -> None:
+    job = decide(_missing(_in_review()), LANDED, make.facts()).job
+    after = decide(job, make.comment("/skill regenerate", make.MORGAN, pull_number=13), make.facts()).job
+    assert after is not None
+    assert (after.status, after.journey.phase) == (JobStatus.RUNNING, "understanding")
+    untold = decide(_missing(_in_review()), make.comment("/skill regenerate", make.MORGAN), make.facts()).job
+    assert untold is not None
+    assert untold.journey.phase == "generation"
+
+
+def _conflicting(job: Job | None = None) -> Job:
+    after = decide(job or _in_review(), ev.Conflicting(head_sha=HEAD), make.facts()).job
+    assert after is not None
+    return after
+
+
+def test_a_conflict_is_said_once_on_the_pull_request_and_stays_in_the_status() -> None:
+    seen = ev.PullPushed(actor=NOBODY, number=13, head_sha=HEAD, conflicts=True)
+    decision = decide(_in_review(), seen, make.facts())
+    [(number, text)] = _said(decision.effects)
+    assert (number, "`/skill regenerate`" in text) == (13, True)
+    [status] = [effect for effect in decision.effects if isinstance(effect, fx.ShowStatus)]
+    assert "conflicts with the default branch" in status.body
+    assert decide(decision.job, seen, make.facts()).effects == ()
+    pushed = ev.PullPushed(actor=make.MORGAN, number=13, head_sha="b" * 40)
+    after = decide(decision.job, pushed, make.facts()).job
+    assert after is not None
+    assert not after.conflict, "a person may have resolved it"
+
+
+def _asked(job: Job) -> fx.MergeBase:
+    comment = make.comment("/skill regenerate", make.MORGAN, pull_number=13)
+    [merge] = [e for e in decide(job, comment, make.facts()).effects if isinstance(e, fx.MergeBase)]
+    return merge
+
+
+def test_regenerating_first_merges_the_base_and_keeps_the_draft() -> None:
+    job = _conflicting()
+    merge = _asked(job)
+    assert (merge.branch, merge.path, merge.by) == ("skill/issue-12", "skills/release-notes", "morgan")
+    new = "c" * 40
+    decision = settle(job, merge, fx.Published(pull_number=13, head_sha=new, url="", parent=HEAD), make.facts())
+    after = decision.job
+    assert after is not None
+    assert after.pull is not None
+    assert (after.status, after.conflict) == (JobStatus.IN_REVIEW, False)
+    assert (after.pull.head_sha, after.pull.seen) == (new, new)
+    assert after.journey == job.journey
+    assert [effect.head_sha for effect in decision.effects if isinstance(effect, fx.Check)] == [new]
+
+
+def test_commits_that_we_have_not_seen_are_still_read_before_the_next_refinement() -> None:
+    job = _conflicting()
+    result = fx.Published(pull_number=13, head_sha="c" * 40, url="", parent="b" * 40)
+    after = settle(job, _asked(job), result, make.facts()).job
+    assert after is not None
+    assert after.pull is not None
+    assert after.pull.seen == HEAD
+
+
+def test_a_changed_skill_is_written_anew_onto_the_base_when_it_changed_there_as_well() -> None:
+    job = _conflicting(_in_review(journey={"existing": make.draft("# Old\n")}))
+    merge = _asked(job)
+    refused = fx.Refused(code="skill_changed", reason="Both changed skills/release-notes/SKILL.md.")
+    running = settle(job, merge, refused, make.facts()).job
+    assert running is not None
+    assert (running.status, running.journey.phase, running.onto_base) == (JobStatus.RUNNING, "understanding", True)
+    done = running.journey.model_copy(
+        update={
+            "status": "completed",
+            "understanding": make.UNDERSTANDING,
+            "generation": make.generation(),
+            "validation": make.validation(),
+        }
+    )
+    ended = decide(running, make.ended(done), make.facts())
+    [publish] = [effect for effect in ended.effects if isinstance(effect, fx.Publish)]
+    assert publish.onto_base
+    assert ended.job is not None
+    result = fx.Published(pull_number=13, head_sha="c" * 40, url="")
+    after = settle(ended.job, publish, result, make.facts()).job
+    assert after is not None
+    assert (after.conflict, after.onto_base) == (False, False)
+
+
+@pytest.mark.parametrize("code", ["conflict", "skill_changed"])
+def test_what_people_wrote_on_both_sides_is_left_to_them(code: Any) -> None:
+    job = _conflicting()
+    refused = fx.Refused(code=code, reason="Both this branch and the default branch changed NOTES.md.")
+    decision = settle(job, _asked(job), refused, make.facts())
+    [(number, text)] = _said(decision.effects)
+    assert number == 13
+    assert "NOTES.md" in text
+    assert decision.job is not None
+    assert (decision.job.status, decision.job.conflict) == (JobStatus.IN_REVIEW, True)
