@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.app import Parts
 from bot.drafting import Drafting
+from bot.engine.runtime import Advance
 from bot.github.connection import GitHubOptions, connect
 from bot.github.errors import GitHubError
 from bot.github.pacing import Pace
@@ -28,8 +30,9 @@ from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
 from bot.tracking import CLOSE_SECONDS, build_tracker, watched
-from pipeline.lm.choice import build_models
+from pipeline.lm.choice import Models, build_models
 from pipeline.prompts import PromptsError, load_prompts
+from pipeline.tracking.port import Tracker
 
 _NO_PACE = Pace(write_gap=0, notify_gap=0)
 _IDENTITY_TRIES = 5
@@ -42,12 +45,10 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             f"{PREFIX}GITHUB_APP_ID and {PREFIX}GITHUB_PRIVATE_KEY (or ..._FILE) are needed. "
             "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
         )
-    models = build_models(model_settings(settings))
-    prompts = read_prompts(settings)
-    tracker = build_tracker(settings)
+    authors = authors_of(settings)
     exits = AsyncExitStack()
-    if tracker is not None:
-        exits.push_async_callback(asyncio.to_thread, tracker.close, CLOSE_SECONDS)
+    if authors.tracker is not None:
+        exits.push_async_callback(asyncio.to_thread, authors.tracker.close, CLOSE_SECONDS)
     try:
         connection = await exits.enter_async_context(connect(github_options(settings, metrics)))
         identity = await _patiently(connection.identity, settings)
@@ -58,29 +59,48 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         await exits.aclose()
         raise
     github = GitHubService(connection, identity, stores.effects)
-    progress = Progress(github, stores.timeline, metrics, _now)
     if settings.reconcile_minutes:
         reconciler = Reconciler(connection, identity, SqlLedger(stores), github.config, ACCEPTED.__contains__)
         healing = asyncio.create_task(reconciler.forever(timedelta(minutes=settings.reconcile_minutes)))
         exits.push_async_callback(_ended, healing)
-    jobs, listener = watched(stores.jobs, progress, tracker, settings.github_api_url)
+    advance = advancing(settings, stores, metrics, github, authors)
+    return Parts(advance=advance, on_stored=Presence(stores.jobs.find, github, identity), close=exits.aclose)
+
+
+@dataclass(frozen=True)
+class Authors:
+    """Who writes drafts, by which instructions, and who takes note of it."""
+
+    models: Models
+    prompts: dict[str, str]
+    tracker: Tracker | None
+
+
+def authors_of(settings: Settings) -> Authors:
+    """Raises SettingsError when a model, the instructions or the tracker cannot be used."""
+    return Authors(build_models(model_settings(settings)), read_prompts(settings), build_tracker(settings))
+
+
+def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitHubService, authors: Authors) -> Advance:
+    """What brings the job (or the checked pull request) of a key as far as it goes."""
+    progress = Progress(github, stores.timeline, metrics, _now)
+    jobs, listener = watched(stores.jobs, progress, authors.tracker, settings.github_api_url)
     ports = Ports(
         store=jobs,
         github=github,
         run_pipeline=Drafting(
-            models=models,
+            models=authors.models,
             calls=stores.calls,
             interrupted=stores.jobs.interrupted,
             listener=listener,
-            prompts=prompts,
+            prompts=authors.prompts,
             clock=_now,
             skill_files=github.skill_files,
         ),
-        identity=identity,
+        identity=github.identity,
         clock=_now,
     )
-
-    pull_checks = PullChecks(stores.jobs, github, identity)
+    pull_checks = PullChecks(stores.jobs, github, github.identity)
 
     async def advance(key: str, task: str, steps: Steps) -> None:
         if is_check(key):
@@ -88,8 +108,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         else:
             await advance_job(key, task, steps, ports)
 
-    presence = Presence(stores.jobs.find, github, identity)
-    return Parts(advance=advance, on_stored=presence, close=exits.aclose)
+    return advance
 
 
 def github_options(settings: Settings, metrics: Metrics) -> GitHubOptions:

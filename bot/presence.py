@@ -31,7 +31,7 @@ class Presence:
         for each in stored:
             if (each.event.event, each.event.action) != ("issue_comment", "created") or not is_job(each.key):
                 continue
-            comment = interpret(_row(each), label="", bot=self._identity)
+            comment = interpret(inbox_row(each), label="", bot=self._identity)
             row = await self._find(each.key) if isinstance(comment, Commented) else None
             if row is None or not isinstance(comment, Commented) or not self._is_for_us(comment, row.job):
                 continue
@@ -50,7 +50,8 @@ class Presence:
         return asked and comment.actor.login == job.requester and comment.comment_id > job.checkpoint_comment_id
 
 
-def _row(stored: StoredEvent) -> InboxRow:
+def inbox_row(stored: StoredEvent) -> InboxRow:
+    """A stored event as the job will read it."""
     event = stored.event
     return InboxRow(
         id=stored.id,

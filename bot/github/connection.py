@@ -8,18 +8,21 @@ from functools import partial
 
 import aiohttp
 
-from bot.github.client import GitHubApi, GitHubClient, Transport
+from bot.github.client import Credential, GitHubApi, GitHubClient, Transport
 from bot.github.models import App
 from bot.github.pacing import Clock, Pace, Pacer, Sleep, utc_now
 from bot.github.secrets import Secret
-from bot.github.tokens import AppCredential, InstallationCredential, Purpose, Scope, TokenSource
+from bot.github.tokens import AppCredential, GivenCredential, InstallationCredential, Purpose, Scope, TokenSource
 from bot.jobs.identity import BotIdentity
 from bot.jobs.job import Repository
 
 
 @dataclass(frozen=True)
 class GitHubOptions:
-    """How to reach GitHub. `api_url` may have a path (GitHub Enterprise Server: `https://HOST/api/v3`)."""
+    """How to reach GitHub. `api_url` may have a path (GitHub Enterprise Server: `https://HOST/api/v3`).
+
+    With `token` everything is done by that token; no App is needed, and none can be asked anything.
+    """
 
     app_id: str
     private_key: Secret
@@ -29,6 +32,7 @@ class GitHubOptions:
     sleep: Sleep = asyncio.sleep
     on_quota: Callable[[int, int], None] | None = None
     """Told the installation (0: the App itself) and the requests it has left, after each answer."""
+    token: Secret | None = None
 
 
 class Connection:
@@ -39,9 +43,12 @@ class Connection:
         self._options = options
         self._transports: dict[int, Transport] = {}
         app_pace = Pace(write_gap=0, notify_gap=0, patience=options.pace.patience)
-        self.app: GitHubApi = GitHubClient(
-            self._transport(0, app_pace), AppCredential(options.app_id, options.private_key, clock=options.clock)
+        credential: Credential = (
+            GivenCredential(options.token)
+            if options.token is not None
+            else AppCredential(options.app_id, options.private_key, clock=options.clock)
         )
+        self.app: GitHubApi = GitHubClient(self._transport(0, app_pace), credential)
         self.tokens = TokenSource(self.app, clock=options.clock, sleep=options.sleep)
 
     @property
@@ -54,17 +61,18 @@ class Connection:
 
     def client(self, repository: Repository, purpose: Purpose) -> GitHubApi:
         """A client that may do what `purpose` needs on this repository, and nothing else."""
-        scope = Scope(repository.installation_id, repository.id, purpose)
-        return GitHubClient(
-            self._transport(repository.installation_id, self._options.pace), InstallationCredential(self.tokens, scope)
-        )
+        return self._client(Scope(repository.installation_id, repository.id, purpose))
 
     def installation_reader(self, installation_id: int) -> GitHubApi:
         """A client that may read every repository of an installation: for reconciliation."""
-        scope = Scope(installation_id, None, Purpose.READ)
-        return GitHubClient(
-            self._transport(installation_id, self._options.pace), InstallationCredential(self.tokens, scope)
+        return self._client(Scope(installation_id, None, Purpose.READ))
+
+    def _client(self, scope: Scope) -> GitHubApi:
+        given = self._options.token
+        credential: Credential = (
+            GivenCredential(given) if given is not None else InstallationCredential(self.tokens, scope)
         )
+        return GitHubClient(self._transport(scope.installation_id, self._options.pace), credential)
 
     async def identity(self) -> BotIdentity:
         """Who we are, as GitHub says. Raises GitHubError when the App's id or key is wrong."""

@@ -68,7 +68,7 @@ class Ledger(Protocol):
 
 @dataclass
 class RepositoryState:
-    """One comparison. `now` is its moment; nothing younger than GRACE is taken for lost."""
+    """One comparison. `now` is its moment; nothing younger than `grace` is taken for lost."""
 
     api: GitHubApi
     repository: Repository
@@ -76,6 +76,7 @@ class RepositoryState:
     identity: BotIdentity
     ledger: Ledger
     now: dt.datetime
+    grace: dt.timedelta = GRACE
     found: int = field(default=0, init=False)
 
     async def compare(self) -> int:
@@ -84,6 +85,11 @@ class RepositoryState:
             await self._compare_job(job)
         async for issue in self._labelled_issues():
             await self._compare_labelled(issue)
+        return self.found
+
+    async def compare_one(self, job: Job) -> int:
+        """Deliver what is missing of one job; how many deliveries were new. Raises GitHubError."""
+        await self._compare_job(job)
         return self.found
 
     # --- issues that should have a job -------------------------------------------------------------------------------
@@ -246,7 +252,7 @@ class RepositoryState:
         return since.replace(microsecond=0)  # GitHub's times have whole seconds
 
     def _is_settled(self, moment: dt.datetime) -> bool:
-        return self.now - moment >= GRACE
+        return self.now - moment >= self.grace
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 

@@ -189,3 +189,17 @@ class InstallationCredential:
             await self._tokens.wait_for_replicas()
             return rejected
         return await self._tokens.get(self._scope, instead_of=rejected) if attempt <= 4 else None
+
+
+@dataclass(frozen=True)
+class GivenCredential:
+    """A token that somebody else made, such as that of a workflow run: it is used as it is and never renewed."""
+
+    token: Secret
+    scheme: Literal["token"] = "token"
+
+    async def secret(self) -> Secret:
+        return self.token
+
+    async def after_401(self, rejected: Secret, attempt: int, headers: Mapping[str, str]) -> Secret | None:
+        return None

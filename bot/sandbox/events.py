@@ -31,6 +31,9 @@ def emit(
     world.feed.publish(event, action, repo.full_name, _number(data), sender.login, iso(world.clock.now()))
     guid = world.courier.guid()
     payload: JsonObject | None = None
+    if world.workflows is not None:
+        payload = _payload(world, action, repo, sender, data)
+        world.workflows(event, payload, sender.login, only)
     for installation in world.installations_of(repo):
         app = installation.app
         if installation.suspended_at or event not in installation.events or (only is not None and app is not only):

@@ -1,6 +1,7 @@
 """The whole state of one sandbox and how to find things in it. Rules of what may change it live in `ops`."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from bot.sandbox.model import (
 )
 from bot.sandbox.principals import Tokens
 from bot.sandbox.urls import Urls
-from bot.sandbox.values import Clock, Ids, iso
+from bot.sandbox.values import Clock, Ids, JsonObject, iso
 
 
 @dataclass
@@ -61,6 +62,8 @@ class World:
     feed: Feed = field(default_factory=Feed)
     notices: list[Notice] = field(default_factory=list)
     mergeability_takes_a_look: bool = True
+    workflows: Callable[[str, JsonObject, str, App | None], None] | None = None
+    """Told (event, payload, sender, the only App that hears it) of what may start workflows; see `actions`."""
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(self.clock)

@@ -8,9 +8,12 @@ from bot.sandbox.world import World
 
 
 def suites_for_push(world: World, repo: Repository, branch: str, old: str | None, new: str, by: Account) -> None:
-    """Every App with write access to checks gets a suite for the new head, and is asked to check it."""
+    """Every App with write access to checks gets a suite for the new head, and is asked to check it.
+
+    Not GitHub Actions, which hears of no event: its suites come with its runs.
+    """
     for installation in world.installations_of(repo):
-        if installation.permissions.get("checks") == "write" and not installation.suspended_at:
+        if installation.events and installation.permissions.get("checks") == "write" and not installation.suspended_at:
             before = len(repo.suites)
             suite = ensure_suite(world, repo, installation.app, new, branch, old)
             if len(repo.suites) > before:

@@ -197,11 +197,13 @@ _CLASSIFIERS = ("ABUSE", "DUPLICATE", "LOW_QUALITY", "OFF_TOPIC", "OUTDATED", "R
 
 
 def graphql(call: Call) -> Reply:
-    """Only `minimizeComment` and `unminimizeComment`; anything else is an error in GraphQL's form."""
+    """Only `viewer`, `minimizeComment` and `unminimizeComment`; anything else is an error in GraphQL's form."""
     query = call.body.need_text("query")
+    if re.fullmatch(r"\s*(query\s*)?\{\s*viewer\s*\{\s*login\s*\}\s*\}\s*", query):
+        return Reply(200, {"data": {"viewer": {"login": call.actor.login}}})
     match = re.search(r"\b(un)?minimizeComment\s*\(", query)
     if match is None:
-        return _graphql_error("INVALID", "The sandbox answers minimizeComment and unminimizeComment only")
+        return _graphql_error("INVALID", "The sandbox answers viewer, minimizeComment and unminimizeComment only")
     values = _graphql_values(call, query)
     subject, classifier = values.get("subjectId", ""), values.get("classifier", "").upper()
     for repo in call.world.repositories.values():

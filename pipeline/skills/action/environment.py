@@ -43,11 +43,11 @@ class Layout:
         return self.venv / ".complete"
 
 
-def layout(temporary: str, lock: Path = LOCK) -> Layout:
-    """The places for this lock file, interpreter and machine below the runner's temporary folder."""
+def layout(temporary: str, *locks: Path) -> Layout:
+    """The places for these lock files, interpreter and machine below the runner's temporary folder."""
     if not temporary:
         raise SetupError("RUNNER_TEMP is not set: this runs inside GitHub Actions.")
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:20]
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks or (LOCK,))).hexdigest()[:20]
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     key = f"skill-fleet-{platform.system()}-{platform.machine()}-{version}-{digest}".lower()
     root = Path(temporary) / "skill-fleet" / key
@@ -76,12 +76,17 @@ def install(places: Layout, lock: Path = LOCK) -> None:
     """Builds the environment from the lock file. Does nothing when that was done before. Raises SetupError."""
     if places.complete.exists():
         return
-    _run([sys.executable, "-I", "-m", "venv", "--without-pip", "--clear", str(places.venv)], "create an environment")
+    create(places.venv)
     if not (any(places.packages.glob("*.whl")) and _from_folder(places, lock)):
         _download(places, lock)
         if not _from_folder(places, lock):
             raise SetupError("The packages that were just downloaded cannot be installed; pip's words are in the log.")
     places.complete.touch()
+
+
+def create(venv: Path) -> None:
+    """An empty environment without pip. Raises SetupError."""
+    _run([sys.executable, "-I", "-m", "venv", "--without-pip", "--clear", str(venv)], "create an environment")
 
 
 _PIP = ("--disable-pip-version-check", "--no-input", "--quiet")

@@ -1,0 +1,96 @@
+"""Where a run works: the state's rows in a SQLite file, and the bot over them. What is done counts once it is written.
+
+The same tables, migrations, decisions, words and effects as on a server; only the engine's records are left out.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from bot.compose import advancing, authors_of
+from bot.github.missed import RepositoryState
+from bot.github.service import GitHubService
+from bot.jobs.job import Repository
+from bot.metrics import Metrics
+from bot.noserver import database
+from bot.noserver.run import Session
+from bot.noserver.state import KeyState
+from bot.noserver.worker import Worker
+from bot.store.database import migrate, open_database
+from bot.store.ledger import SqlLedger
+from bot.store.stores import Stores
+from bot.tracking import CLOSE_SECONDS
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Desk:
+    """What a run works with."""
+
+    session: Session
+    stores: Stores
+    github: GitHubService
+    ledger: SqlLedger
+    worker: Worker
+
+    async def catch_up(self, key: str, delivery: str) -> None:
+        """What nobody told us about this job: GitHub cancels waiting runs of a concurrency group, and with them events.
+
+        Words that are older than this run's own come before them.
+        """
+        row = await self.stores.jobs.find(key)
+        if row is None:
+            return
+        if await (await self.compared(row.job.repository, timedelta(0))).compare_one(row.job):
+            await asyncio.to_thread(database.move_to_end, self.worker.path, delivery)
+
+    async def compared(self, repository: Repository, grace: timedelta) -> RepositoryState:
+        """The comparison of a repository with its jobs. Raises GitHubError, InvalidConfigError."""
+        config = await self.github.config(repository)
+        return RepositoryState(
+            api=self.session.connection.installation_reader(repository.installation_id),
+            repository=repository,
+            label=config.label,
+            identity=self.github.identity,
+            ledger=self.ledger,
+            now=datetime.now(UTC),
+            grace=grace,
+        )
+
+    async def summary(self, keys: Iterable[str]) -> str:
+        """Where these jobs stand, a line each."""
+        lines = []
+        for key in keys:
+            row = await self.stores.jobs.find(key)
+            if row is not None:
+                job = row.job
+                lines.append(f"{job.repository.full_name}#{job.issue_number}: {job.status.value}")
+        return "\n".join(lines) or "this concerned no request"
+
+
+@asynccontextmanager
+async def open_desk(session: Session, states: Sequence[KeyState]) -> AsyncIterator[Desk]:
+    """A desk with these rows on it. Raises SettingsError, DatabaseError, StateError."""
+    settings, books = session.inputs.settings, session.books
+    authors = authors_of(settings)
+    path = session.folder / "state.db"
+    opened = open_database(f"sqlite:///{path}")
+    metrics = Metrics()
+    stores = Stores.over(opened, on_paid=metrics.paid, on_effect=metrics.effect)
+    try:
+        await migrate(opened)
+        await asyncio.to_thread(database.fill, path, states)
+        await asyncio.to_thread(database.reserve_ids, path, session.run.first_id + 1)
+        github = GitHubService(session.connection, session.who.identity, stores.effects)
+        advance = advancing(settings, stores, metrics, github, authors)
+        worker = Worker(books, stores, advance, session.pauses, settings.workers)
+        yield Desk(session, stores, github, SqlLedger(stores), worker)
+    finally:
+        await opened.close()
+        if authors.tracker is not None:
+            await asyncio.to_thread(authors.tracker.close, CLOSE_SECONDS)
