@@ -20,6 +20,7 @@ from pipeline.tracking.mlflow import TrackingUnavailable, mlflow_tracker
 from pipeline.tracking.port import FeedbackKind, HumanFeedback, Outcome, Progressed, Subject, Took, Tracker
 
 CLOSE_SECONDS = 5.0
+_LONGEST_REJECTION = 20_000
 _ENDINGS: dict[JobStatus, FeedbackKind] = {
     JobStatus.PROMOTED: "merge",
     JobStatus.REJECTED: "reject",
@@ -138,7 +139,9 @@ def heard(before: Job | None, after: Job) -> list[HumanFeedback]:
 
 
 def _ending(kind: FeedbackKind, job: Job, step: int, at: datetime) -> HumanFeedback:
-    return HumanFeedback(kind=kind, text=job.ended_reason, step=step, at=at)
+    remarks = job.rejection if kind == "reject" else []
+    text = "\n\n".join([job.ended_reason, *(f"{said.by}: {said.text}" for said in remarks)])
+    return HumanFeedback(kind=kind, text=text[:_LONGEST_REJECTION], step=step, at=at)
 
 
 def _words(job: Job) -> list[Feedback]:

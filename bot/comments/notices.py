@@ -208,9 +208,12 @@ def cancelled(by: str = "") -> str:
     return f"Cancelled by {who}. Nothing was deleted; {command(Verb.RETRY)} takes the request up where it stopped."
 
 
-def rejected(by: str) -> str:
+def rejected(by: str, *, remarks: int = 0) -> str:
+    kept = (
+        f"{counted(remarks, 'remark')} from there {'is' if remarks == 1 else 'are'} kept with it. " if remarks else ""
+    )
     return (
-        f"The pull request was closed without merging by {person(by)}, so the skill is not promoted. "
+        f"The pull request was closed without merging by {person(by)}, so the skill is not promoted. {kept}"
         f"{command(Verb.RETRY)} puts the last draft up again; reopening the pull request does, too."
     )
 

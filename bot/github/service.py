@@ -22,6 +22,7 @@ from bot.github.effects.perform import perform, refusal
 from bot.github.errors import GitHubError, GoneError
 from bot.github.git import GitReader, Trees
 from bot.github.models import Account, FileContent, Issue, Permission, PullRequest, RepositoryRef
+from bot.github.remarks import said_on_pull
 from bot.github.taxonomy import SkillsReader
 from bot.github.tokens import Purpose
 from bot.jobs.effects import Check, Effect, EffectResult, Fix, MergeBase, Publish
@@ -32,7 +33,7 @@ from bot.jobs.job import Actor, Pull, Repository, Role
 from bot.jobs.ports import BranchNow, Remains
 from bot.publish import newest_pull
 from bot.repo_config import InvalidConfigError, RepoConfig
-from pipeline.models import ReportedFinding, SkillDraft
+from pipeline.models import Feedback, ReportedFinding, SkillDraft
 from pipeline.skills.fixing import MAX_PASSES, fixed_files
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.skills.validation import validate_tree
@@ -225,6 +226,10 @@ class GitHubService:
                 return pull.state == "open" and pull.mergeable is False
             await self._connection.sleep(wait)
         return False
+
+    async def said_on_pull(self, repository: Repository, pull_number: int) -> list[Feedback]:
+        """What people said on a pull request, oldest first: reviews, line comments, comments; a bounded number."""
+        return await said_on_pull(self._connection.client(repository, Purpose.READ), _names(repository), pull_number)
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""

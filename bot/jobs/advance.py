@@ -21,7 +21,7 @@ from bot.jobs.machine import decide, queue_after, settle
 from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, Remains, Steps
 from bot.repo_config import RepoConfig
 from pipeline.journey import Journey
-from pipeline.models import Value
+from pipeline.models import Feedback, Value
 from pipeline.skills.taxonomy import Taxonomy
 
 RECOVERING = frozenset({"issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"})
@@ -57,6 +57,10 @@ class Settled(Value):
 
 class Saved(Value):
     rev: int
+
+
+class Words(Value):
+    said: list[Feedback]
 
 
 class Compared(Value):
@@ -159,6 +163,8 @@ class _Worker:
         event = interpret(row, label=config.label, bot=self.ports.identity)
         if event is None:
             return job
+        if isinstance(event, ev.PullClosed) and job is not None and job.pull is not None:
+            event = await self._with_words(repository, event, f"said:{number}:{row.id}")
         ranked = await self._ranked(repository, job, event, f"role:{number}:{row.id}")
         facts = Facts(
             role=ranked.role,
@@ -177,6 +183,14 @@ class _Worker:
         if job is not None and isinstance(event, ev.SkillPromoted):
             job = await self._compared_with_base(job, facts, f"{number}:{row.id}")
         return job
+
+    async def _with_words(self, repository: Repository, event: ev.PullClosed, name: str) -> ev.PullClosed:
+        """A closing without merging, with what people said on the pull request: the reasons are there."""
+
+        async def look() -> Words:
+            return Words(said=await self.ports.github.said_on_pull(repository, event.number))
+
+        return event.model_copy(update={"said": (await self.steps.run(name, Words, look)).said})
 
     async def _compared_with_base(self, job: Job, facts: Facts, name: str) -> Job | None:
         """The default branch has moved: does our pull request conflict with it now?"""

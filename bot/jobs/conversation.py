@@ -125,7 +125,10 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
     job = turn.job
     checkpoint = job.journey.checkpoint
     open_now = job.status in WAITING or job.status is JobStatus.EXPIRED
-    if event.on_pull or event.comment_id <= job.checkpoint_comment_id:
+    if event.on_pull:
+        review.said_after_closing(turn, event, text)
+        return
+    if event.comment_id <= job.checkpoint_comment_id:
         return
     if checkpoint is None or not open_now:
         _too_late(turn, event)

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from bot.jobs.job import Actor, Repository
 from pipeline.journey import Journey
-from pipeline.models import SkillRequest, Value
+from pipeline.models import Feedback, SkillRequest, Value
 
 
 class IssueSnapshot(Value):
@@ -139,6 +139,7 @@ class PullClosed(Value):
     kind: Literal["pull_closed"] = "pull_closed"
     actor: Actor
     number: int
+    said: list[Feedback] = Field(default_factory=list, description="what people said there, read from GitHub")
 
 
 class PullReopened(Value):

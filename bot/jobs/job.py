@@ -129,6 +129,9 @@ class Job(Value):
 
     moves: int = Field(0, description="status changes so far, so that effect keys of repeated states stay unique")
     deferred: list[Feedback] = Field(default_factory=list, description="review feedback that came while working")
+    rejection: list[Feedback] = Field(
+        default_factory=list, description="what people said on a pull request that was closed without merging"
+    )
     unpublished: list[Feedback] = Field(
         default_factory=list, description="what was asked for since the last commit: asked again of changed files"
     )

@@ -10,7 +10,7 @@ from bot.jobs.effects import Effect, EffectResult
 from bot.jobs.events import InboxRow, IssueSnapshot
 from bot.jobs.job import Job, Pull, Repository, Role
 from bot.repo_config import RepoConfig
-from pipeline.models import Value
+from pipeline.models import Feedback, Value
 from pipeline.skills.taxonomy import Taxonomy
 
 T = TypeVar("T", bound=Value)
@@ -89,6 +89,10 @@ class GitHub(Protocol):
 
     async def conflicts(self, repository: Repository, pull_number: int) -> bool:
         """Does the open pull request conflict with its base, as far as GitHub can say by now?"""
+        ...
+
+    async def said_on_pull(self, repository: Repository, pull_number: int) -> list[Feedback]:
+        """What people said on a pull request, oldest first: reviews, line comments, comments; a bounded number."""
         ...
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...

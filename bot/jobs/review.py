@@ -16,6 +16,9 @@ from bot.jobs.ports import BranchNow
 from pipeline.journey import AnswerError, Failure, Journey, going_on_from, regenerate
 from pipeline.models import FROM_VALIDATION, Feedback
 
+MOST_REMARKS = 50
+"""What is kept of the words on a rejected pull request."""
+
 
 def reviewed(turn: Turn, event: ev.Reviewed) -> None:
     """A change request with words is feedback; an approval or a plain remark is for people."""
@@ -138,14 +141,33 @@ def closed(turn: Turn, event: ev.PullClosed) -> None:
     if job.pull is None or job.pull.number != event.number:
         return
     if job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING} or job.status is JobStatus.FAILED:
-        turn.move(JobStatus.REJECTED, ended_reason=f"closed by {event.actor.login}", deferred=[])
-        turn.say(f"rejected:{turn.job.moves}", notices.rejected(event.actor.login), why=Occasion.OUTCOME)
+        turn.move(JobStatus.REJECTED, ended_reason=f"closed by {event.actor.login}", rejection=event.said)
+        text = notices.rejected(event.actor.login, remarks=len(event.said))
+        turn.say(f"rejected:{turn.job.moves}", text, why=Occasion.OUTCOME)
+
+
+def said_after_closing(turn: Turn, event: ev.Commented, text: str) -> None:
+    """Why it was closed is often said a moment later."""
+    source = f"comment:{event.comment_id}"
+    known = {words.source for words in turn.job.rejection}
+    if turn.job.status is JobStatus.REJECTED and source not in known and len(known) < MOST_REMARKS:
+        words = Feedback(text=text, by=event.actor.login, source=source)
+        turn.change(rejection=[*turn.job.rejection, words])
 
 
 def reopened(turn: Turn, event: ev.PullReopened) -> None:
+    """Where it stopped: in review, or in the middle of the refinement that was under way."""
     job = turn.job
-    if job.status is JobStatus.REJECTED and job.pull is not None and job.pull.number == event.number:
-        turn.move(JobStatus.IN_REVIEW, ended_reason="")
+    if job.status is not JobStatus.REJECTED or job.pull is None or job.pull.number != event.number:
+        return
+    if job.journey.status == "running":
+        turn.move(JobStatus.RUNNING, ended_reason="")
+        return
+    turn.move(JobStatus.IN_REVIEW, ended_reason="", deferred=[])
+    if event.head_sha not in {job.pull.head_sha, job.pull.seen}:
+        turn.do(_check(turn, event.head_sha, key=f"check:{event.head_sha}"))
+    for feedback in job.deferred:
+        take_feedback(turn, feedback)
 
 
 def retry(turn: Turn, by: str) -> bool:

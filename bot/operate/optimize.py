@@ -13,7 +13,7 @@ from bot.jobs.job import Job, JobStatus
 from bot.operate.session import add_database, run_with_stores
 from bot.store.stores import Stores
 from pipeline.lm.settings import ModelSettings, ModelSettingsError, from_environment
-from pipeline.models import FROM_VALIDATION
+from pipeline.models import FROM_VALIDATION, Change
 from pipeline.optimize.examples import Example, ExamplesError, Split, read_examples, split
 from pipeline.optimize.run import PREDICTORS, Budget, OptimizeError, improves, optimize, plan_budget, written_whole
 from pipeline.prompts import Prompts
@@ -108,8 +108,12 @@ def example_of(job: Job) -> Example | None:
         plan=journey.understanding.plan,
         requirements=journey.understanding.requirements,
         intent=journey.understanding.intent,
-        remarks=[change.request for change in changes if change.source != FROM_VALIDATION][:20],
+        remarks=[*_remarks(changes), *(said.text[:600] for said in job.rejection)][:20],
     )
+
+
+def _remarks(changes: list[Change]) -> list[str]:
+    return [change.request for change in changes if change.source != FROM_VALIDATION]
 
 
 def _say(text: str) -> None:

@@ -73,9 +73,25 @@ async def test_review_comments_become_one_more_commit_with_an_answer_in_the_thre
 async def test_closing_the_pull_request_rejects_and_retry_reopens_the_road(there: Town) -> None:
     number, pull = await there.to_review()
     morgan = there.github.as_user("morgan")
+    await there.say("sam", pull["number"], "We have this in another repository.")
+    await morgan.post(f"{morgan.repo}/pulls/{pull['number']}/reviews", {"event": "COMMENT", "body": "Not now."})
     await morgan.patch(f"{morgan.repo}/pulls/{pull['number']}", {"state": "closed"})
     await there.bot.quiet()
     assert await there.status(number) is JobStatus.REJECTED
+    await there.say("morgan", pull["number"], "Next year, perhaps.")
+    rejection = (await there.bot.job(number)).rejection
+    assert [(said.by, said.text) for said in rejection] == [
+        ("sam", "We have this in another repository."),
+        ("morgan", "Not now."),
+        ("morgan", "Next year, perhaps."),
+    ]
+    assert "2 remarks from there are kept" in (await there.words(number))[-1]
+
+    await morgan.patch(f"{morgan.repo}/pulls/{pull['number']}", {"state": "open"})
+    await there.bot.quiet()
+    assert await there.status(number) is JobStatus.IN_REVIEW
+    await morgan.patch(f"{morgan.repo}/pulls/{pull['number']}", {"state": "closed"})
+    await there.bot.quiet()
     await there.say("morgan", number, "/skill retry")
     assert await there.status(number) is JobStatus.PENDING_HITL
     await there.say("morgan", number, f"/skill approve {await there.open_digest(number)}")

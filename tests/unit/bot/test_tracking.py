@@ -27,6 +27,11 @@ BEFORE = make_job(status=JobStatus.RUNNING)
 IN_REVIEW = make_job(status=JobStatus.IN_REVIEW)
 
 
+def test_a_rejection_is_told_with_what_people_said_on_the_pull_request() -> None:
+    after = IN_REVIEW.moved(JobStatus.REJECTED, ended_reason="closed by ada", rejection=[WORDS])
+    assert [said.text for said in heard(IN_REVIEW, after)] == ["closed by ada\n\nada: Say more"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "kinds"),
     [

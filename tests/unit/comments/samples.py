@@ -387,6 +387,7 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.rejected": notices.rejected("grace"),
         "notices.failed retryable": notices.failed(failure),
         "notices.failed final": notices.failed(failure.model_copy(update={"retryable": False})),
+        "notices.rejected with remarks": notices.rejected(say("grace"), remarks=2),
         "notices.conflict": notices.conflict(),
         "notices.changed_on_base": notices.changed_on_base(),
         "notices.conflict_by_hand": notices.conflict_by_hand(say("Both this branch and main changed NOTES.md")),

@@ -13,7 +13,7 @@ from bot.jobs.job import ENDED, TRANSITIONS, WAITING, Job, JobStatus, Role
 from bot.jobs.machine import decide, queue_after, settle, status_body
 from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
-from pipeline.models import Change
+from pipeline.models import Change, Feedback
 from tests.unit.jobs import builders as make
 
 
@@ -662,3 +662,24 @@ def test_the_requester_is_credited_by_number_in_the_commit() -> None:
     published = decide(first.with_(journey=first.journey), make.ended(make.completed()), make.facts())
     publish = next(effect for effect in published.effects if isinstance(effect, fx.Publish))
     assert publish.commit_message.splitlines()[-1] == "Co-authored-by: riley <11+riley@users.noreply.github.com>"
+
+
+def test_a_pull_request_reopened_in_the_middle_of_a_refinement_goes_on_with_it() -> None:
+    journey = make.completed().model_copy(update={"in_review": True, "status": "running", "phase": "generation"})
+    job = make.job(JobStatus.RUNNING, journey, pull=make.PULL, deferred=[Feedback(text="More.", by="morgan")])
+    closed = decide(job, ev.PullClosed(actor=make.MORGAN, number=13), make.facts()).job
+    again = ev.PullReopened(actor=make.MORGAN, number=13, head_sha=make.PULL.head_sha)
+    after = decide(closed, again, make.facts()).job
+    assert after is not None
+    assert after.status is JobStatus.RUNNING
+    assert [words.text for words in after.deferred] == ["More."]
+
+
+def test_a_pull_request_reopened_with_new_commits_has_them_checked() -> None:
+    journey = make.completed().model_copy(update={"in_review": True})
+    job = make.job(JobStatus.REJECTED, journey, pull=make.PULL)
+    again = ev.PullReopened(actor=make.MORGAN, number=13, head_sha="b" * 40)
+    decision = decide(job, again, make.facts())
+    assert decision.job is not None
+    assert decision.job.status is JobStatus.IN_REVIEW
+    assert [effect.head_sha for effect in decision.effects if isinstance(effect, fx.Check)] == ["b" * 40]
