@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.checkpoints import (
     Answer,
@@ -51,6 +51,17 @@ class PipelineOptions(Value):
     max_validation_rounds: int = Field(3, ge=0, le=10, description="returns from validation to generation")
     model_review: bool = Field(True, description="ask the model for advice on compliance and quality")
     skills_root: str = Field("", max_length=200, description="overrides the placement found from the repository")
+
+    @field_validator("skills_root")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        root = value.strip("/") if not value.startswith("/") else value
+        segments = root.split("/") if root else []
+        if any(part in ("", ".", "..") or part.lower() == ".git" or "\\" in part for part in segments) or not (
+            root.isprintable()
+        ):
+            raise ValueError("must be a folder inside the repository, such as skills, written without .. and .git")
+        return root
 
 
 class ClarificationRound(Value):
