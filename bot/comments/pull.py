@@ -18,6 +18,7 @@ from bot.repo_config import RepoConfig
 from pipeline.models import Change, TestCases
 from pipeline.revision import version_of
 
+_MOST_RISKS = 10
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")
 
 
@@ -34,6 +35,7 @@ def body(job: Job, config: RepoConfig) -> str:
         f"Closes #{job.issue_number}",
         _what(job),
         "**Assumptions**\n\n" + bullets(_assumptions(job)) if _assumptions(job) else "",
+        "**Look closely before merging**\n\n" + "\n".join(risks) if (risks := _risks(job)) else "",
         _how_to_review(),
         details("Where this comes from", _provenance(job, config)),
     ]
@@ -157,6 +159,18 @@ def _versions(job: Job) -> tuple[str, str] | None:
         return None
     after = version_of(journey.generation.draft)
     return version_of(journey.existing) or "no version", after or "an unknown version"
+
+
+def _risks(job: Job) -> list[str]:
+    """What the security rules found: seen at once, not only in the folded report."""
+    findings = job.journey.validation.findings if job.journey.validation else []
+    found = [item for item in findings if item.rule.startswith("SEC") and item.severity != "info"]
+    lines = [
+        f"- {inline_code(f'{item.file}:{item.line}')} {safe_inline(item.message, 300)} ({inline_code(item.rule)})"
+        for item in found[:_MOST_RISKS]
+    ]
+    more = len(found) - len(lines)
+    return [*lines, *([f"- and {counted(more, 'more finding')}, in the report below"] if more > 0 else [])]
 
 
 def _how_to_review() -> str:

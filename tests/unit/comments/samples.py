@@ -61,9 +61,9 @@ class Kit:
         self.say = say
         self.document = document
 
-    def finding(self, severity: str = "warning") -> ReportedFinding:
+    def finding(self, severity: str = "warning", rule: str = "SPEC010") -> ReportedFinding:
         return ReportedFinding(
-            rule="SPEC010",
+            rule=rule,
             severity=severity,  # type: ignore[arg-type]
             message=self.say("The description does not say when to use the skill."),
             file=self.say("SKILL.md"),
@@ -223,7 +223,7 @@ class Kit:
             "validation": Validation(
                 passed=True,
                 verdict="pass",
-                findings=[self.finding()],
+                findings=[self.finding(), self.finding(rule="SEC008")],
                 checks_performed=["SPEC001", "SPEC002"],
                 quality=self.quality(),
                 test_cases=TestCases(
