@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: databases, and a loop that finds no socket to the outside."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """Every test that takes this runs on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_broke_github_s_contract() -> Iterator[None]:
+    """Fails the session when any request, answer or webhook of any sandbox broke GitHub's published description."""
+    yield
+    if (contract := sys.modules.get("tests.contract")) is not None:
+        contract.assert_nobody_broke_it(contract.ContractObserver.made)
 
 
 # Continuous integration must say the same of the same commit; new examples are looked for on people's machines.

@@ -7,13 +7,15 @@ and webhooks against their schemas.
 
 import gzip
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from jsonschema import Draft202012Validator
@@ -255,13 +257,20 @@ class ContractObserver:
     """Checks all that goes in and out of a sandbox. With `enforce` a request that breaks the contract is answered 599.
 
     `logins` limits the check of requests to these actors (a bot under test); answers and webhooks are always checked.
+    All observers are looked at once more when the tests end; a test that means to break the contract clears its own.
     """
+
+    made: ClassVar[list["ContractObserver"]] = []
+    """All of this process."""
 
     enforce: bool = True
     contract: Contract = field(default_factory=Contract.load)
     logins: frozenset[str] | None = None
     violations: list[Violation] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.made.append(self)
 
     def refuse(self, exchange: Exchange) -> str | None:
         if self.logins is not None and exchange.actor not in self.logins:
@@ -288,3 +297,19 @@ class ContractObserver:
 
     def assert_clean(self) -> None:
         assert not self.violations, "\n".join(map(str, self.violations))
+
+
+def assert_nobody_broke_it(observers: Iterable[ContractObserver]) -> None:
+    """Over all sandboxes of a test session."""
+    violations = [str(each) for observer in observers for each in observer.violations]
+    assert not violations, f"{len(violations)} violations of GitHub's contract:\n" + "\n".join(violations[:50])
+
+
+@contextmanager
+def observing(environment: Mapping[str, str], log: Path) -> Iterator[dict[str, str]]:
+    """The environment for a process that starts a sandbox of its own; fails when that broke the contract."""
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parent / "observed"), environment.get("PYTHONPATH")]))
+    yield {**environment, "PYTHONPATH": path, "CONTRACT_LOG": str(log)}
+    seen, *violations = log.read_text().splitlines()
+    assert int(seen.split()[0]) > 0, "nothing was seen, so nothing was checked"
+    assert not violations, "\n".join(violations)

@@ -5,11 +5,13 @@ import os
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from bot.demo.people import DeviationError, until
+from tests.contract import observing
 from tests.scripted_author import Author
 from tests.scripted_model import ScriptedModel
 
@@ -35,16 +37,17 @@ REVISION: dict[str, Any] = {
 async def demo(*arguments: str, **environment: str) -> tuple[int, str]:
     """Exit status and output of the command."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SKILL_FLEET_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "demo", *arguments),
-        cwd=ROOT,
-        env={**clean, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 150)
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    with TemporaryDirectory() as folder, observing({**clean, **environment}, Path(folder) / "contract.log") as observed:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "demo", *arguments),
+            cwd=ROOT,
+            env=observed,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 150)
+        assert process.returncode is not None
+        return process.returncode, output.decode()
 
 
 async def test_the_demo_ends_with_a_promoted_skill(tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
 
+from tests.contract import observing
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "sandbox", *arguments, stdout=-1, stderr=-1, cwd=Path(__file__).parents[3]
-    )
+
+async def start(*arguments: str, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+    command = (sys.executable, "-m", "bot", "sandbox", *arguments)
+    return await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1, cwd=Path(__file__).parents[3], env=env)
 
 
 async def test_it_serves_until_it_is_asked_to_stop(tmp_path: Path) -> None:
@@ -22,7 +24,12 @@ async def test_it_serves_until_it_is_asked_to_stop(tmp_path: Path) -> None:
     (tmp_path / "seed" / "extra.md").write_text("extra")
     state = tmp_path / "state"
     arguments = ("--port", "0", "--json", "--state-dir", str(state), "--seed-dir", str(tmp_path / "seed"))
-    process = await start(*arguments, "--webhook-secret", "s3cret-s3cret-s3cret")
+    with observing(os.environ, tmp_path / "contract.log") as environment:
+        await _serves_until_it_is_stopped(state, *arguments, environment=environment)
+
+
+async def _serves_until_it_is_stopped(state: Path, *arguments: str, environment: Mapping[str, str]) -> None:
+    process = await start(*arguments, "--webhook-secret", "s3cret-s3cret-s3cret", env=environment)
     try:
         assert process.stdout
         connection = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
