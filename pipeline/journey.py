@@ -116,6 +116,7 @@ class Journey(Value):
     )
     attempt: int = Field(0, description="raised by regenerate/retry so that stored results are not reused")
     drafter: str = Field("", description="the model's name, or `outline` when no model is configured")
+    prompts: str = Field("", description="version of the instructions in use; empty without a model")
     usage: Usage = Usage()
     usage_by_module: dict[str, Usage] = Field(default_factory=dict)
     counted_calls: list[str] = Field(

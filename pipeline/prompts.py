@@ -4,13 +4,17 @@ They belong to the instructions they were made from: when those changed, the fil
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import dspy
 from pydantic import Field, ValidationError
 
 from pipeline.models import Value
+from pipeline.typed import schema_digest
 
 
 class PromptsError(ValueError):
@@ -38,6 +42,32 @@ class Prompts(Value):
 
 def digest(instructions: str) -> str:
     return hashlib.sha256(instructions.encode()).hexdigest()
+
+
+def version(prompts: Mapping[str, str]) -> str:
+    """Twelve hexadecimal characters that name everything the model is told besides the request: the instructions in
+    use, and the names, descriptions and shapes of all fields."""
+    return _version(tuple(sorted(prompts.items())))
+
+
+@cache
+def _version(prompts: tuple[tuple[str, str], ...]) -> str:
+    from pipeline.signatures import generation, understanding, validation
+
+    told = []
+    for module in (understanding, generation, validation):
+        for name, signature in sorted(vars(module).items()):
+            if isinstance(signature, type) and issubclass(signature, dspy.Signature):
+                told.append([name, _told(instructed(signature, dict(prompts)))])
+    return digest(json.dumps(told))[:12]
+
+
+def _told(signature: Any) -> list[object]:
+    fields = [
+        [name, str((field.json_schema_extra or {}).get("desc", "")), schema_digest(field.annotation)]
+        for name, field in signature.fields.items()
+    ]
+    return [str(signature.instructions), fields]
 
 
 def load_prompts(path: Path) -> dict[str, str]:

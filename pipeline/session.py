@@ -13,7 +13,7 @@ from pipeline.checkpoints import EventType, Measured, WorkflowEvent
 from pipeline.journey import Failure, Journey
 from pipeline.models import Phase, ReportedFinding, SkillDraft, Usage
 from pipeline.outline import OutlineDrafter
-from pipeline.prompts import instructed
+from pipeline.prompts import instructed, version
 from pipeline.runtime import CallFailed, Drafter, ModuleCall, Runtime, StoredResult, call_key
 from pipeline.typed import adapter, schema_digest
 
@@ -122,6 +122,7 @@ class Session:
                 "usage_by_module": dict(self._by_module),
                 "counted_calls": list(self._counted),
                 "drafter": self.drafter.name,
+                "prompts": version(self.runtime.prompts) if self.runtime.model is not None else "",
             }
         )
 

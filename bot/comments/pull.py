@@ -192,6 +192,8 @@ def _provenance(job: Job, config: RepoConfig) -> str:
     ]
     if journey.drafter != OUTLINE and (spending := spent(journey.usage)):
         rows.append(("Cost", spending))
+    if journey.prompts:
+        rows.append(("Prompts", f"version {inline_code(journey.prompts)}"))
     if journey.approved_digest:
         rows.append(
             ("Approved", f"version {inline_code(journey.approved_digest[:8])} by {person(journey.approved_by)}")

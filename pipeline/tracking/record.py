@@ -35,6 +35,7 @@ def job_record(progressed: Progressed) -> Record:
     journey = progressed.journey
     record = Record(progressed.outcome, tags={"status": progressed.status, "phase": journey.phase})
     record.tags["drafter"] = journey.drafter
+    record.tags["prompts"] = journey.prompts
     record.tags["checkpoint"] = journey.checkpoint.kind if journey.checkpoint else ""
     record.tags["failure"] = journey.failure.code if journey.failure else ""
     record.metrics = _usage(journey.usage)

@@ -203,6 +203,7 @@ class Kit:
         values: dict[str, object] = {
             "request": SkillRequest(title=self.say("PDF forms"), text=self.say("Fill PDF forms"), author="ada"),
             "drafter": "openai/gpt-oss",
+            "prompts": "0123456789ab",
             "usage": Usage(calls=12, prompt_tokens=30_000, completion_tokens=4_321, cost_usd=0.124),
             "usage_by_module": {
                 "GatherRequirements": Usage(calls=2, prompt_tokens=9_000, completion_tokens=900, cost_usd=0.02),
