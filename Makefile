@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports workflows build docs image-replay lock bench chaos clean
+.PHONY: help demo demo-local test check lint types imports workflows build docs image-replay lock bench chaos clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ $(VENV)/.dev: requirements-dev.lock | $(BIN)/uv
 
 demo: $(VENV)/.runtime ## Play one request to a merged skill, on this machine alone (KEEP=1 leaves it running)
 	$(BIN)/python -m bot demo $(if $(KEEP),--keep)
+
+demo-local: $(VENV)/.runtime ## The same with a small real model on this machine (downloads 1.2 GB once; about ten minutes)
+	$(BIN)/python -m bot.demo.local $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -26,6 +26,12 @@ _WIDTH_WHEN_PIPED = 110
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="leave sandbox and bot running afterwards, until Ctrl-C")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        metavar="SECONDS",
+        help=f"longest wait for a step of the bot (default: {_PATIENCE:.0f}, with a model {_PATIENCE_WITH_MODEL:.0f})",
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the conversation as an SVG picture there")
     parser.add_argument("--directory", type=Path, help="where state and logs go (default: a temporary one)")
 
@@ -39,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with started(directory.resolve()) as running:
             picture = Console(width=92, record=True, file=io.StringIO()) if args.picture else None
-            line = asyncio.run(_play(running, Narrator(console, with_model=bool(model), picture=picture)))
+            patience = args.patience or (_PATIENCE_WITH_MODEL if model else _PATIENCE)
+            line = asyncio.run(_play(running, Narrator(console, with_model=bool(model), picture=picture), patience))
             if picture is not None:
                 picture.print(Text(f"promoted {line}", style="bold green"), soft_wrap=True)
                 args.picture.write_text(_svg(picture))
@@ -63,11 +70,10 @@ def _svg(picture: Console) -> str:
     return re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
 
 
-async def _play(running: Running, narrator: Narrator) -> str:
+async def _play(running: Running, narrator: Narrator, patience: float) -> str:
     began = time.monotonic()
     async with aiohttp.ClientSession() as session:
         people = People(session, running.sandbox_url, running.repository, running.tokens)
-        patience = _PATIENCE_WITH_MODEL if narrator.with_model else _PATIENCE
         line = await Story(people, narrator, patience).play()
     narrator.console.print(Text(f"The whole road took {time.monotonic() - began:.1f} s.", style="dim"))
     return f"{running.repository}{line}"

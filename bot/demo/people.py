@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import aiohttp
 
 T = TypeVar("T")
-_LOOK_EVERY = 0.15
+_LOOK_EVERY, _LOOK_AT_LEAST_EVERY = 0.1, 4.0
+"""Seconds between two looks, at first and when waiting takes long."""
 
 
 class DeviationError(Exception):
@@ -104,10 +105,15 @@ class People:
 
 
 async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: float) -> T:
-    """Look again and again until there is something. Raises DeviationError, naming `what`, when time is up."""
+    """Look until there is something, ever less often: people too have a rate limit.
+
+    Raises DeviationError, naming `what`, when time is up.
+    """
     async with _deadline(what, seconds):
-        while (found := await look()) is None:  # noqa: ASYNC110 - what is waited for happens at another process
-            await asyncio.sleep(_LOOK_EVERY)
+        pause = _LOOK_EVERY
+        while (found := await look()) is None:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.1, _LOOK_AT_LEAST_EVERY)
         return found
 
 

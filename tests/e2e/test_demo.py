@@ -94,3 +94,20 @@ async def test_waiting_in_vain_names_what_did_not_come() -> None:
 
     with pytest.raises(DeviationError, match="the check run"):
         await until("the check run", never, 0.2)
+
+
+async def test_waiting_for_a_slow_model_stays_within_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited, looks = 0.0, 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+
+    async def look() -> bool | None:
+        nonlocal looks
+        looks += 1
+        return waited >= 3_600 or None
+
+    monkeypatch.setattr("bot.demo.people.asyncio.sleep", sleep)
+    assert await until("a slow model", look, 60)
+    assert looks < 1_000, "an hour of looking, three requests each, must fit into 5,000 requests an hour"
