@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0  # the first start after an installation compiles thousands of modules
 _STOP_SECONDS = 40.0
 
 
