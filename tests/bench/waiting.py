@@ -2,11 +2,9 @@
 
 import argparse
 import asyncio
-import os
 import tempfile
 import time
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import insert
 
@@ -15,7 +13,7 @@ from bot.store.database import open_database
 from bot.store.jobs import _columns
 from bot.store.stores import Stores
 from bot.store.tables import jobs
-from tests.bench.intake import cpu_seconds, server
+from tests.bench.processes import server
 from tests.jobs import NOON, make_job
 
 BENCHMARK = "start-up, idle CPU and memory with 10,000 jobs waiting for people"
@@ -35,21 +33,15 @@ async def fill(url: str, count: int) -> None:
     await stores.database.close()
 
 
-def resident_megabytes(process: int) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def measure(name: str, url: str, seconds: float) -> None:
-    started = time.perf_counter()
-    with server("tests.bench.server", url) as (_, process):
-        ready = time.perf_counter() - started
+    with server("tests.bench.server", url) as there:
         time.sleep(2)
-        before = cpu_seconds(process)
+        before = there.cpu_seconds()
         time.sleep(seconds)
-        idle = (cpu_seconds(process) - before) / seconds
+        idle = (there.cpu_seconds() - before) / seconds
         print(
-            f"{name}: {ready:.1f} s to ready, {idle:.1%} of a core idle, {resident_megabytes(process):.0f} MB resident"
+            f"{name}: {there.ready_after:.1f} s to ready, {idle:.1%} of a core idle, "
+            f"{there.resident_megabytes():.0f} MB resident"
         )
 
 
