@@ -71,14 +71,15 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
 class Authors:
     """Who writes drafts, by which instructions, and who takes note of it."""
 
-    models: Models
+    models: Callable[[], Models]
     prompts: dict[str, str]
     tracker: Tracker | None
 
 
 def authors_of(settings: Settings) -> Authors:
     """Raises SettingsError when a model, the instructions or the tracker cannot be used."""
-    return Authors(build_models(model_settings(settings)), read_prompts(settings), build_tracker(settings))
+    model = model_settings(settings)
+    return Authors(lambda: build_models(model), read_prompts(settings), build_tracker(settings))
 
 
 def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitHubService, authors: Authors) -> Advance:

@@ -1,9 +1,13 @@
 """Runs the pipeline for a job: every answer of the model stored before it is used, live events to whoever watches.
 
+What writes skills (DSPy and all that it brings) is imported when the first job needs it, in a thread: a service that
+waits holds half the memory, and is ready in half the time.
+
 Before a call that was not answered yet, the job's inbox is looked at: when somebody has said something that may change
 what the phase should do, the phase stops there (`Interrupted`) and goes on from stored answers after they were heard.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +20,6 @@ from pipeline.journey import Journey
 from pipeline.lm.choice import ModelNotAllowed, Models
 from pipeline.runtime import CallStore, ModuleCall, Runtime, StoredResult
 from pipeline.skills.taxonomy import Taxonomy
-from pipeline.workflows.creation import advance
 
 
 class Listener(Protocol):
@@ -42,20 +45,31 @@ class InterruptibleCalls:
 
 
 @dataclass(frozen=True)
+class Machinery:
+    """What is loaded late."""
+
+    models: Models
+    advance: Callable[[Journey, Runtime], Awaitable[Journey]]
+
+
+@dataclass
 class Drafting:
     """`advance.RunPipeline`. One per process."""
 
-    models: Models
+    models: Callable[[], Models]
+    """Builds them; called once, in a thread, by the first job."""
     calls: Callable[[str], CallStore]
     interrupted: Callable[[str, int], Awaitable[bool]]
     listener: Listener
     clock: Callable[[], datetime]
     prompts: Mapping[str, str]
     skill_files: Callable[[Repository, str], Awaitable[Mapping[str, str] | None]]
+    _machinery: asyncio.Future[Machinery] | None = None
 
     async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int, model: str) -> Journey:
+        machinery = await self._loaded()
         try:
-            chosen = self.models.choose(model)
+            chosen = machinery.models.choose(model)
         except ModelNotAllowed as refused:
             return job.journey.model_copy(update={"status": "failed", "failure": refused.failure})
         runtime = Runtime(
@@ -68,6 +82,18 @@ class Drafting:
             skill_files=lambda path: self.skill_files(job.repository, path),
         )
         try:
-            return await advance(job.journey, runtime)
+            return await machinery.advance(job.journey, runtime)
         finally:
             await self.listener.quiet(job.key)
+
+    async def _loaded(self) -> Machinery:
+        """Loaded by whoever comes first; all that come meanwhile wait for the same. A failure is tried again."""
+        loading = self._machinery
+        if loading is None or (loading.done() and (loading.cancelled() or loading.exception() is not None)):
+            loading = self._machinery = asyncio.ensure_future(asyncio.to_thread(self._load))
+        return await asyncio.shield(loading)
+
+    def _load(self) -> Machinery:
+        from pipeline.workflows.creation import advance
+
+        return Machinery(self.models(), advance)
