@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-local test check lint types imports workflows build docs image-replay lock bench chaos clean
+.PHONY: help demo demo-local test check lint types imports workflows build docs image-replay lock bench chaos faults clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 
 chaos: $(VENV)/.dev ## Kill the bot all the time while requests run, and judge the end (SEED, REQUESTS, KILLS, DATABASE=sqlite|postgres)
 	SEED=$(SEED) REQUESTS=$(REQUESTS) KILLS=$(KILLS) DATABASE=$(DATABASE) $(BIN)/python -m tests.chaos
+
+faults: $(VENV)/.dev ## Trouble at every single write of a journey: its end must be the same (TOGETHER, SAMPLE, SEED, JOBS)
+	TOGETHER=$(TOGETHER) SAMPLE=$(SAMPLE) SEED=$(SEED) JOBS=$(JOBS) $(BIN)/python -m tests.faults
 
 # The locks name packages and hashes, never an index. requirements-validate.lock is all that the Action installs,
 # requirements-image.lock all that the image does, and requirements-build.lock what it needs to build the wheel.
