@@ -1,5 +1,7 @@
 """What the rules of `pipeline.skills` say about a draft, as plain values; and rendering a draft's SKILL.md."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -19,12 +21,41 @@ Verdict = Literal["pass", "fail", "unloadable"]
 
 
 def check(draft: SkillDraft, taxonomy: Taxonomy) -> tuple[list[ReportedFinding], Verdict]:
-    """Findings with files relative to the skill, errors first; and the rules' verdict."""
+    """Findings with files relative to the skill, errors first; and the rules' verdict.
+
+    The same draft among the same skills is judged several times on its way: it is read once and remembered.
+    """
     siblings = [
         SkillSummary(path=skill.path, name=skill.name, description=skill.description)
         for skill in taxonomy.entries
         if skill.path != draft.path
     ]
+    key = _hash_of(draft, siblings)
+    if key not in _CHECKED:
+        _CHECKED[key] = _check(draft, siblings)
+        while len(_CHECKED) > _REMEMBERED:
+            _CHECKED.popitem(last=False)
+    _CHECKED.move_to_end(key)
+    findings, verdict = _CHECKED[key]
+    return list(findings), verdict
+
+
+_REMEMBERED = 512
+_CHECKED: OrderedDict[bytes, tuple[list[ReportedFinding], Verdict]] = OrderedDict()
+
+
+def _hash_of(draft: SkillDraft, siblings: Sequence[SkillSummary]) -> bytes:
+    """All that the rules look at."""
+    parts = [draft.name, draft.path, *(part for item in sorted(draft.files.items()) for part in item)]
+    parts += [part for sibling in siblings for part in (sibling.path, sibling.name, sibling.description)]
+    digest = hashlib.sha256()
+    for part in parts:
+        text = part.encode("utf-8", "surrogatepass")
+        digest.update(len(text).to_bytes(8, "big") + text)
+    return digest.digest()
+
+
+def _check(draft: SkillDraft, siblings: Sequence[SkillSummary]) -> tuple[list[ReportedFinding], Verdict]:
     report = validate_skill(draft.name, draft.files, siblings=siblings, options=_OURS)
     order = {"error": 0, "warning": 1, "info": 2}
     findings = [

@@ -203,6 +203,11 @@ class Author:
         value = answer(request) if callable(answer) else answer
         return value if isinstance(value, Reply) else reply_json(value)
 
+    def forget(self) -> None:
+        """Keep nothing of what was asked (a benchmark asks a lot)."""
+        self.asked.clear()
+        self._requests.clear()
+
     def prompts(self, name: str) -> list[str]:
         """What the signature was asked with, each time (the user's message; the rest is fixed)."""
         return [str(request.body["messages"][1]["content"]) for asked, request in self._requests if asked == name]

@@ -1,5 +1,7 @@
 """How signatures become prompts and answers become values: JSON, with a strict schema where the provider takes one."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,8 +19,9 @@ GROUND_RULES = (
 
 
 # What depends on the signature alone is made once: it costs more than the rest of a call.
-_FORMATS: WeakKeyDictionary[Any, type] = WeakKeyDictionary()
+_FORMATS: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 _SYSTEM_MESSAGES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+_REQUIREMENTS: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 class WireAdapter(dspy.JSONAdapter):
@@ -38,20 +41,28 @@ class WireAdapter(dspy.JSONAdapter):
             return
         super()._prepare_response_format(lm, lm_kwargs, signature)
         if isinstance(model := lm_kwargs.get("response_format"), type):
-            _drop_defaults(model.model_json_schema())  # type: ignore[attr-defined]  # one shared dict, see DSPy
-            _FORMATS[signature] = model
+            lm_kwargs["response_format"] = _FORMATS[signature] = _strict_format(model)
 
     def format_system_message(self, signature: Any) -> str:
         if signature not in _SYSTEM_MESSAGES:
             _SYSTEM_MESSAGES[signature] = str(super().format_system_message(signature))
         return _SYSTEM_MESSAGES[signature]
 
+    def user_message_output_requirements(self, signature: Any) -> str:
+        if signature not in _REQUIREMENTS:
+            _REQUIREMENTS[signature] = str(super().user_message_output_requirements(signature))
+        return _REQUIREMENTS[signature]
+
     def format_task_description(self, signature: Any) -> str:
         return f"{super().format_task_description(signature)}\n\n{GROUND_RULES}"
 
-    def format_user_message_content(self, signature: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> str:
-        plain = {name: _material(value) for name, value in inputs.items()}
-        return str(super().format_user_message_content(signature, plain, *args, **kwargs))
+    def format_user_message_content(
+        self, signature: Any, inputs: dict[str, Any], prefix: str = "", suffix: str = "", main_request: bool = False
+    ) -> str:
+        """As DSPy writes it, from plain values: its own way makes a pydantic serializer for each field of each call."""
+        fields = [f"[[ ## {name} ## ]]\n{_text(inputs[name])}" for name in signature.input_fields if name in inputs]
+        closing = [self.user_message_output_requirements(signature)] if main_request else []
+        return "\n\n".join([prefix, *fields, *closing, suffix]).strip()
 
     def format(self, signature: Any, demos: list[dict[str, Any]], inputs: dict[str, Any]) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = super().format(signature, demos, inputs)
@@ -63,6 +74,11 @@ class WireAdapter(dspy.JSONAdapter):
             {"role": "assistant", "content": answer},
             {"role": "user", "content": f"{wrong}\nAnswer again with the complete JSON object and nothing else."},
         ]
+
+
+def _text(value: Any) -> str:
+    material = _material(value)
+    return json.dumps(material, ensure_ascii=False) if isinstance(material, dict | list) else str(material)
 
 
 def _material(value: Any) -> Any:
@@ -79,12 +95,21 @@ def _material(value: Any) -> Any:
     return value
 
 
-def _drop_defaults(schema: Any) -> None:
-    """Strict schemas may not have defaults: every field is required."""
-    if isinstance(schema, dict):
-        schema.pop("default", None)
-        for value in schema.values():
-            _drop_defaults(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            _drop_defaults(value)
+def _strict_format(model: Any) -> dict[str, Any]:
+    """The response format as providers take it: every field required, no defaults, nothing beside a reference."""
+    schema = model.model_json_schema()
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": model.__name__, "schema": _strict(schema, schema.get("$defs", {})), "strict": True},
+    }
+
+
+def _strict(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_strict(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema and len(schema) > 1:
+        schema = {**definitions[schema["$ref"].rpartition("/")[2]], **schema}
+        del schema["$ref"]
+    return {key: _strict(value, definitions) for key, value in schema.items() if key != "default"}

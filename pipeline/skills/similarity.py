@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = """
@@ -30,6 +31,7 @@ def words(text: str) -> Iterator[str]:
             yield _stem(word)
 
 
+@lru_cache(maxsize=20_000)
 def _stem(word: str) -> str:
     for ending, least in (("ies", 5), ("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
         if word.endswith(ending) and len(word) >= least and not word.endswith("ss"):

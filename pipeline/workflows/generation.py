@@ -1,7 +1,7 @@
 """Phase 2: the draft, refined until it reaches the target, changed on a person's words, and shown for approval."""
 
 from pipeline import sections
-from pipeline.checking import body_of, errors
+from pipeline.checking import body_of, check, errors
 from pipeline.checkpoints import EventType, PreviewCheckpoint
 from pipeline.journey import Journey
 from pipeline.models import FROM_VALIDATION, Change, Feedback, Generation, SkillDraft, Understanding
@@ -157,7 +157,7 @@ def preview(journey: Journey, generation: Generation, session: Session) -> Journ
     understanding = journey.understanding
     assert understanding is not None, "a preview has a plan behind it"
     draft = generation.draft
-    findings = assessed(draft, understanding.plan, understanding.requirements, session.runtime.taxonomy).findings
+    findings, _ = check(draft, session.runtime.taxonomy)
     session.measured(draft, findings, generation.quality.overall_score)
     number = journey.previews_shown + 1
     checkpoint = PreviewCheckpoint(
