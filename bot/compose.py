@@ -25,7 +25,8 @@ from bot.presence import Presence
 from bot.progress import Progress
 from bot.pull_checks import PullChecks
 from bot.settings import PREFIX, Settings, SettingsError
-from bot.store.keys import is_check
+from bot.setup.welcome import Welcome
+from bot.store.keys import is_check, is_setup
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
@@ -103,9 +104,13 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
     )
     pull_checks = PullChecks(stores.jobs, github, github.identity)
 
+    welcome = Welcome(stores.jobs, github, wanted=settings.onboarding, action=settings.action)
+
     async def advance(key: str, task: str, steps: Steps) -> None:
         if is_check(key):
             await pull_checks.advance(key, task, steps)
+        elif is_setup(key):
+            await welcome.advance(key, task, steps)
         else:
             await advance_job(key, task, steps, ports)
 

@@ -81,6 +81,15 @@ class Settings(BaseSettings):
     reconcile_minutes: int = Field(
         10, ge=0, le=1440, description="how often GitHub is asked for what was missed (also at start); 0: never"
     )
+    onboarding: bool = Field(
+        True,
+        description="offer each repository that the App is installed on a pull request with form and settings, once",
+    )
+    action: str = Field(
+        "",
+        pattern=r"^(?:[\w.-]+/[\w./-]+@[\w./-]+)?$",
+        description="the validation Action as workflows name it (OWNER/NAME@REF), shown when repositories are set up",
+    )
     max_attempts: int = Field(10, ge=1, le=100, description="tries before an event that keeps failing is set aside")
     lease_seconds: int = Field(
         45, ge=4, le=3600, description="PostgreSQL: silence after which another process takes over"

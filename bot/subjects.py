@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
@@ -20,11 +21,14 @@ ACCEPTED: Mapping[str, frozenset[str]] = {
     "pull_request_review_comment": frozenset({"created"}),
     "check_run": frozenset({"rerequested", "requested_action"}),
     "check_suite": frozenset({"rerequested"}),
-    "installation": frozenset({"deleted", "suspend"}),
-    "installation_repositories": frozenset({"removed"}),
+    "installation": frozenset({"created", "deleted", "suspend"}),
+    "installation_repositories": frozenset({"added", "removed"}),
     "repository": frozenset({"archived", "deleted"}),
 }
-"""(event, actions) that can change a job. Everything else is answered and forgotten."""
+"""(event, actions) that can change a job or begin with a repository. Everything else is answered and forgotten."""
+
+MOST_WELCOMED = 20
+"""Repositories of one installation event that get an onboarding pull request."""
 
 STATE_LABELS = "skill:"
 """Labels with this prefix show where a job stands."""
@@ -125,6 +129,41 @@ def concerned(event: str, body: bytes) -> tuple[int | None, list[int]]:
     removed = payload.get("repositories_removed")
     items = removed if isinstance(removed, list) else []
     return None, [id_ for item in items if isinstance(item, dict) and isinstance(id_ := item.get("id"), int)]
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A repository that the App was just installed on."""
+
+    id: int
+    owner: str
+    name: str
+    installation_id: int
+
+    @property
+    def body(self) -> bytes:
+        """What is stored for it, in GitHub's shape."""
+        repository = {"id": self.id, "name": self.name, "owner": {"login": self.owner}}
+        return json.dumps({"repository": repository, "installation": {"id": self.installation_id}}).encode()
+
+
+def newcomers(event: str, action: str, body: bytes) -> list[Newcomer]:
+    """The repositories to welcome because of this delivery. Too many at once are nobody's choice one by one: none."""
+    if (event, action) not in {("installation", "created"), ("installation_repositories", "added")}:
+        return []
+    payload: JsonValue = json.loads(body)
+    assert isinstance(payload, dict), "only objects are stored"
+    listed = payload.get("repositories" if event == "installation" else "repositories_added")
+    installation = installation_of(payload)
+    if installation is None or not isinstance(listed, list) or len(listed) > MOST_WELCOMED:
+        return []
+    found: list[Newcomer] = []
+    for each in listed:
+        if isinstance(each, dict) and isinstance(id_ := each.get("id"), int):
+            owner, _, name = str(each.get("full_name") or "").partition("/")
+            if owner and name:
+                found.append(Newcomer(id_, owner, name, installation))
+    return found
 
 
 def _of_check(repository: int, suite: Mapping[str, JsonValue], run: Mapping[str, JsonValue]) -> str:

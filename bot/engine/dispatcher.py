@@ -16,11 +16,11 @@ from uuid import uuid4
 import structlog
 
 from bot.engine.runtime import WakeUp, wake_ups_for
-from bot.jobs.events import OWN_EVENT
+from bot.jobs.events import OWN_EVENT, InboxRow
 from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
-from bot.store.keys import is_job, is_pull, is_shared
-from bot.subjects import concerned
+from bot.store.keys import is_job, is_pull, is_shared, setup_key
+from bot.subjects import Newcomer, concerned, newcomers
 
 LARGEST_DISPATCH = 500
 BUSY = 100
@@ -236,7 +236,8 @@ class Dispatcher:
                     for key in keys
                 ]
             )
-            await self.inbox.mark_done([row.id], f"fanned out to {len(keys)}", self.clock())
+            stored += await self.inbox.add([_welcome(row, new) for new in newcomers(row.event, row.action, row.body)])
+            await self.inbox.mark_done([row.id], f"fanned out to {len(stored)}", self.clock())
             await self.tasks.wake(wake_ups_for((new.key, new.id) for new in stored))
 
     def _react(self, fresh: Sequence[StoredEvent]) -> None:
@@ -276,6 +277,20 @@ class Dispatcher:
                 await work()
             except Exception:
                 _log.exception("housekeeping failed; it is tried again")
+
+
+def _welcome(row: InboxRow, new: Newcomer) -> NewEvent:
+    """The App was installed on this repository."""
+    return NewEvent(
+        delivery=f"{row.delivery}#{new.id}",
+        key=setup_key(new.id),
+        event=OWN_EVENT,
+        action="welcome",
+        body=new.body,
+        repo_id=new.id,
+        installation_id=new.installation_id,
+        received_at=row.received_at,
+    )
 
 
 def _gave_up(found: OpenKey, now: datetime) -> NewEvent:

@@ -95,6 +95,7 @@ class RepositoryRef(Remote):
     full_name: str = ""
     default_branch: str = "main"
     archived: bool = False
+    fork: bool = False
     private: bool = False
     name: str = ""
     owner: Account | None = None

@@ -119,6 +119,14 @@ class Fix(Value):
     by: str = Field(description="who pressed the button")
 
 
+class Offer(Value):
+    """The onboarding pull request, unless the repository ever had one or needs none."""
+
+    kind: Literal["offer"] = "offer"
+    key: str
+    action: str = Field("", description="the validation Action as a workflow names it; shown in the description")
+
+
 class UpdatePull(Value):
     """Replace the bot-owned region of the pull request's body; what people wrote stays."""
 
@@ -149,6 +157,7 @@ Effect = Annotated[
     | MergeBase
     | Check
     | Fix
+    | Offer
     | UpdatePull
     | Close,
     Field(discriminator="kind"),

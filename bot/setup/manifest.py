@@ -51,7 +51,7 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(
         "contents",
         Access.WRITE,
-        "Reads the skills and `.github/skill-fleet.yml`; commits to branches of its own, `skill/issue-N`. "
+        "Reads the skills and `.github/skill-fleet.yml`; commits to branches of its own (`skill/…`, `skill-fleet/…`). "
         "Never pushes by force. Protect the default branch, and it cannot touch it.",
         "A skill could not be written.",
     ),

@@ -21,6 +21,16 @@ def is_check(key: str) -> bool:
     return ":check/" in key
 
 
+def setup_key(repo_id: int) -> str:
+    """Key of a repository that the App was just installed on."""
+    return f"{repo_id}:setup"
+
+
+def is_setup(key: str) -> bool:
+    """Does this key name a repository to welcome?"""
+    return key.endswith(":setup")
+
+
 def is_shared(key: str) -> bool:
     """Does this key stand for every job of an installation or repository?"""
     return key.startswith(("installation:", "repository:"))
@@ -28,4 +38,4 @@ def is_shared(key: str) -> bool:
 
 def is_job(key: str) -> bool:
     """Does this key name a job itself?"""
-    return not is_pull(key) and not is_shared(key) and not is_check(key)
+    return not is_pull(key) and not is_shared(key) and not is_check(key) and not is_setup(key)

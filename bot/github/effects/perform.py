@@ -27,6 +27,7 @@ from bot.jobs.effects import (
     EffectResult,
     Fix,
     MergeBase,
+    Offer,
     Publish,
     React,
     Refused,
@@ -37,6 +38,7 @@ from bot.jobs.effects import (
     UpdatePull,
 )
 from bot.publish import publish
+from bot.setup.offer import offer
 
 
 async def perform(effect: Effect, context: Context) -> EffectResult:
@@ -92,6 +94,8 @@ async def _perform(effect: Effect, context: Context) -> EffectResult:
             return await check(effect, context)
         case Fix():
             return await fix(effect, context)
+        case Offer():
+            return await offer(effect, context)
         case UpdatePull():
             return await update_pull(effect, context)
         case Close():

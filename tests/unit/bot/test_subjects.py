@@ -1,10 +1,12 @@
 """Which job an event belongs to."""
 
+import json
+
 import pytest
 from pydantic import JsonValue
 
 from bot.store.keys import is_pull, is_shared
-from bot.subjects import SubjectError, concerned, is_accepted, subject
+from bot.subjects import SubjectError, concerned, is_accepted, newcomers, subject
 
 REPO: dict[str, JsonValue] = {"repository": {"id": 7}}
 
@@ -96,3 +98,30 @@ def test_a_shared_event_names_whom_it_concerns() -> None:
     assert concerned("repository", b'{"repository":{"id":7}}') == (None, [7])
     removed = b'{"installation":{"id":3},"repositories_removed":[{"id":7},{"id":"x"},null]}'
     assert concerned("installation_repositories", removed) == (None, [7])
+
+
+def _installed(event: str, action: str, count: int) -> bytes:
+    listed = [{"id": number, "full_name": f"acme/r{number}"} for number in range(1, count + 1)]
+    name = "repositories" if event == "installation" else "repositories_added"
+    return json.dumps({"installation": {"id": 9}, name: listed}).encode()
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "count", "welcomed"),
+    [
+        ("installation", "created", 2, 2),
+        ("installation_repositories", "added", 20, 20),
+        ("installation_repositories", "added", 21, 0),
+        ("installation_repositories", "removed", 2, 0),
+        ("installation", "deleted", 2, 0),
+    ],
+)
+def test_repositories_that_were_chosen_are_welcomed(event: str, action: str, count: int, welcomed: int) -> None:
+    found = newcomers(event, action, _installed(event, action, count))
+    assert len(found) == welcomed
+    assert all((new.owner, new.name, new.installation_id) == ("acme", f"r{new.id}", 9) for new in found)
+
+
+def test_a_repository_without_a_name_is_not_welcomed() -> None:
+    body = json.dumps({"installation": {"id": 9}, "repositories": [{"id": 1}, {"full_name": "acme/x"}, "x"]}).encode()
+    assert newcomers("installation", "created", body) == []
