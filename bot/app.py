@@ -17,7 +17,7 @@ from bot.api import add_api
 from bot.engine.dispatcher import Dispatcher, OnStored, Schedule
 from bot.engine.lock import FileLock
 from bot.engine.reaper import Reaper
-from bot.engine.runtime import Advance, Engine, EngineOptions
+from bot.engine.runtime import Advance, Engine, EngineOptions, TaskFailure
 from bot.health import add_health
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
@@ -151,14 +151,22 @@ class Service:
         with self.metrics.tasks_running.track_inprogress(), self.metrics.task_seconds.time():
             await self.parts.advance(key, task, steps)
 
-    async def _task_failed(self, key: str, reason: str) -> None:
-        self.metrics.tasks_failed.labels(reason.partition(":")[0]).inc()
-        await self.stores.inbox.note_failure(key, reason, datetime.now(UTC))
+    async def _task_failed(self, key: str, failure: TaskFailure) -> None:
+        self.metrics.tasks_failed.labels(failure.reason.partition(":")[0]).inc()
+        again = await self.stores.inbox.note_failure(
+            key,
+            failure.reason,
+            self.dispatcher.clock(),
+            patient_tries=self.settings.max_attempts - 1 if failure.is_passing else None,
+        )
+        self.dispatcher.look_at(again)
 
     async def _task_postponed(self, key: str, until: datetime | None) -> None:
         if until is not None:
             self.metrics.tasks_rescheduled.inc()
-        await self.stores.inbox.postpone(key, until or datetime.now(UTC) + POSTPONED)
+        again = until or datetime.now(UTC) + POSTPONED
+        await self.stores.inbox.postpone(key, again)
+        self.dispatcher.look_at(again)
 
 
 SERVICE = web.AppKey("SERVICE", Service)

@@ -88,6 +88,7 @@ class Dispatcher:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _fresh: list[StoredEvent] = field(default_factory=list)
     _signal: asyncio.Event = field(default_factory=asyncio.Event)
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
     _loops: list[asyncio.Task[None]] = field(default_factory=list)
     _reactions: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -101,7 +102,7 @@ class Dispatcher:
         await self.wake_all_open()
         self._loops = [
             asyncio.create_task(self._dispatch_forever(), name="dispatch"),
-            asyncio.create_task(self._every(self.schedule.sweep, self.sweep), name="sweep"),
+            asyncio.create_task(self._sweep_forever(), name="sweep"),
             asyncio.create_task(self._every(self.schedule.timers, self.fire_timers), name="timers"),
             asyncio.create_task(self._every(self.schedule.retention, self.clean_up), name="retention"),
         ]
@@ -181,6 +182,24 @@ class Dispatcher:
             _log.info("sweeping open events", jobs=len(again))
             self.observer.swept(len(again))
             await self.tasks.wake(again)
+
+    def look_at(self, when: datetime) -> None:
+        """Something is due then: sweep at that moment instead of at the next round."""
+        seconds = (when - self.clock()).total_seconds()
+        if seconds < self.schedule.sweep:
+            asyncio.get_running_loop().call_later(max(0.0, seconds) + 0.01, self._due.set)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), self.schedule.sweep)
+            self._due.clear()
+            try:
+                await self.sweep()
+                if (due := await self.inbox.next_due()) is not None and due > self.clock():
+                    self.look_at(due)
+            except Exception:
+                _log.exception("housekeeping failed; it is tried again")
 
     async def _set_aside(self, found: OpenKey, now: datetime) -> None:
         reason = f"tried {found.attempts} times without success"

@@ -19,11 +19,12 @@ from datetime import UTC, datetime
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._serialization import DBOSPortableJSONSerializer
 from sqlalchemy import Connection
 
-from bot.engine.steps import DurableSteps
-from bot.jobs.ports import NotBeforeError, Steps
+from bot.engine.steps import DurableSteps, StepFailedError, is_transient
+from bot.jobs.ports import NotBeforeError, PassingError, Steps
 from bot.store.database import Database
 from bot.store.turns import TurnTaking
 
@@ -37,8 +38,30 @@ WAKE_UPS_PER_TRANSACTION = 20
 
 Advance = Callable[[str, str, Steps], Awaitable[None]]
 """(job key, task id, steps): bring the job as far as it goes."""
-OnFailure = Callable[[str, str], Awaitable[None]]
-"""(job key, reason): a task failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Why a task failed. `is_passing`: nothing is wrong with its events, they only have to wait."""
+
+    reason: str
+    is_passing: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> "TaskFailure":
+        reason = f"{type(error).__qualname__}: {error}"
+        match error:
+            case StepFailedError():
+                return cls(reason, error.passing)
+            case PassingError():
+                return cls(reason, True)
+            case DBOSMaxStepRetriesExceeded():  # steps try again for the database's sake alone
+                return cls(reason, True)
+        return cls(reason, is_transient(error))
+
+
+OnFailure = Callable[[str, TaskFailure], Awaitable[None]]
+"""(job key, why): a task failed."""
 OnPostponed = Callable[[str, datetime | None], Awaitable[None]]
 """(job key, when): it could not have its turn. Without a time its repository has enough tasks running, and it is woken
 again when one of them ends; with one it is a limit of GitHub's that ends then."""
@@ -228,7 +251,7 @@ class Engine:
                 await self._on_postponed(key, error.when)
             except Exception as error:
                 _log.warning("task failed", error=type(error).__qualname__, reason=str(error)[:500])
-                await self._on_failure(key, f"{type(error).__qualname__}: {error}")
+                await self._tell_of(key, TaskFailure.of(error))
                 raise
             finally:
                 del self.running[task]
@@ -236,6 +259,12 @@ class Engine:
                 if not self.running:
                     self._idle.set()
                 self._resume_one(repository)
+
+    async def _tell_of(self, key: str, failure: TaskFailure) -> None:
+        try:
+            await self._on_failure(key, failure)
+        except Exception as error:  # the same database, most likely; the rows keep their turn
+            _log.warning("a failure could not be noted", error=type(error).__qualname__)
 
     def _resume_one(self, repository: str) -> None:
         """Wake the job of this repository that was postponed first."""

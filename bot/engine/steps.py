@@ -13,7 +13,7 @@ from dbos import DBOS
 from pydantic import BaseModel, JsonValue
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from bot.jobs.ports import NotBeforeError, SupersededError
+from bot.jobs.ports import NotBeforeError, PassingError, SupersededError
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -21,11 +21,14 @@ _log = structlog.get_logger(__name__)
 
 
 class StepFailedError(Exception):
-    """A step failed in a way nobody reacts to: the task ends and is tried again later."""
+    """A step failed in a way nobody reacts to: the task ends and is tried again later.
 
-    def __init__(self, step: str, kind: str, message: str) -> None:
-        super().__init__(step, kind, message)
-        self.step, self.kind, self.message = step, kind, message
+    `passing`: the cause is outside and passes by itself.
+    """
+
+    def __init__(self, step: str, kind: str, message: str, passing: bool = False) -> None:
+        super().__init__(step, kind, message, passing)
+        self.step, self.kind, self.message, self.passing = step, kind, message, passing
 
     def __str__(self) -> str:
         return f"{self.step}: {self.kind}: {self.message}"
@@ -78,8 +81,11 @@ class DurableSteps:
             return {"kind": NotBeforeError.__qualname__, "args": [error.when.isoformat(), str(error)[:1_000]]}
         if kind in self._errors:
             return {"kind": kind, "args": list(error.args)}
-        _log.exception("step failed", step=name, error=kind)
-        return {"kind": StepFailedError.__qualname__, "args": [name, kind, str(error)[:1_000]]}
+        if not isinstance(error, PassingError):
+            _log.exception("step failed", step=name, error=kind)
+            return {"kind": StepFailedError.__qualname__, "args": [name, kind, str(error)[:1_000]]}
+        _log.warning("step has to wait", step=name, error=kind, reason=str(error)[:300])
+        return {"kind": StepFailedError.__qualname__, "args": [name, kind, str(error)[:1_000], True]}
 
     def _rebuild(self, name: str, record: JsonValue) -> Exception:
         assert isinstance(record, dict)
@@ -88,7 +94,8 @@ class DurableSteps:
         if kind == NotBeforeError.__qualname__:
             return NotBeforeError(datetime.fromisoformat(str(arguments[0])), str(arguments[1]))
         if kind == StepFailedError.__qualname__:
-            return StepFailedError(*(str(argument) for argument in arguments))
+            failed, cause, message, *passing = arguments
+            return StepFailedError(str(failed), str(cause), str(message), passing == [True])
         if kind not in self._errors:
             return StepFailedError(name, kind, "an error recorded by another version")
         return self._errors[kind](*arguments)

@@ -13,7 +13,7 @@ import aiohttp
 import gidgethub
 
 from bot.github.secrets import redact
-from bot.jobs.ports import NotBeforeError
+from bot.jobs.ports import NotBeforeError, PassingError
 
 _LOCKED = "locked"
 _LIMIT_WORDS = ("secondary rate limit", "abuse detection", "rate limit exceeded")
@@ -56,7 +56,7 @@ class GitHubError(Exception):
         Exception.__init__(self, f"{request}: {what}{self.message}{where}")
 
 
-class TransientError(GitHubError):
+class TransientError(GitHubError, PassingError):
     """Nothing was written; trying again later is right."""
 
 

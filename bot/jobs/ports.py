@@ -106,5 +106,13 @@ class NotBeforeError(Exception):
         self.when = when
 
 
+class PassingError(Exception):
+    """Something outside is away; the same will work later."""
+
+
+class OutageError(PassingError):
+    """What a running job waits for, in words for people."""
+
+
 class SupersededError(Exception):
     """Another task saved this job first; this one must stop without writing."""

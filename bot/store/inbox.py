@@ -22,7 +22,7 @@ DROPPED = "dropped"
 NO_JOB = "no job"
 BEGINNING = ("issues", "skill_fleet")
 """Events that may make a job where there is none."""
-GRACE = timedelta(seconds=30)
+GRACE = timedelta(seconds=10)
 """How long a row may stay open without a try before the sweeper looks at it."""
 PULL_PATIENCE = timedelta(minutes=10)
 """How long an event of a pull request may wait for a job to claim that pull request."""
@@ -40,10 +40,12 @@ COLUMNS = (
     "received_at",
     "next_at",
 )
-SOON = timedelta(seconds=2)
-"""After the first failure: most of what fails once is over by then."""
-FIRST_RETRY = timedelta(seconds=15)
-LONGEST_RETRY = timedelta(hours=1)
+RETRIES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 120, 300, 600, 1_800, 3_600))
+"""Waits before the tries of what failed; the last one holds from then on. Ten tries take almost three hours."""
+PATIENT_TRIES = 5
+"""What only has to wait for something outside is counted no further than this: looked at every five minutes."""
+PATIENCE = timedelta(hours=24)
+"""How long; afterwards it counts as failing like anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,8 @@ class Backlog:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Wait before try `attempts` + 1: 15 s doubling to an hour. The first retry comes sooner, see `SOON`."""
-    return min(FIRST_RETRY * (1 << min(attempts, 20)), LONGEST_RETRY)
+    """Wait before try `attempts` + 1."""
+    return RETRIES[min(attempts, len(RETRIES) - 1)]
 
 
 def insert_ignoring_known(dialect: str, table: Any, conflict: Sequence[str]) -> Insert:
@@ -215,19 +217,37 @@ class Inbox:
             .values(attempts=attempts + 1, next_at=now + retry_delay(attempts + 1))
         )
 
-    async def note_failure(self, key: str, reason: str, now: datetime) -> None:
-        """The task on `key` failed: remember why, and look again soon instead of after the grace time."""
-        await self._update(
-            update(inbox)
-            .where(inbox.c.key == key, inbox.c.done_by.is_(None))
-            .values(error=reason[:2_000], next_at=now + SOON)
-            .where(inbox.c.attempts == 0)
-        )
-        await self._update(
-            update(inbox)
-            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.attempts > 0)
-            .values(error=reason[:2_000])
-        )
+    async def note_failure(
+        self,
+        key: str,
+        reason: str,
+        now: datetime,
+        *,
+        patient_tries: int | None = None,
+    ) -> datetime:
+        """The task on `key` failed: remember why. When it is tried again.
+
+        `patient_tries`: it only has to wait for something outside, and its tries are counted up to this at most.
+        """
+        is_open = (inbox.c.key == key) & inbox.c.done_by.is_(None)
+        async with self._engine.begin() as connection:
+            query = select(func.max(inbox.c.attempts), func.min(inbox.c.received_at)).where(is_open)
+            tries, since = (await connection.execute(query)).one()
+            tries = tries or 0
+            if patient_tries is not None and (since is None or now - since < PATIENCE):
+                tries = min(tries, patient_tries, PATIENT_TRIES)
+            again = now + retry_delay(tries)
+            counted = case((inbox.c.attempts > tries, tries), else_=inbox.c.attempts)
+            values = {"error": reason[:2_000], "next_at": again, "attempts": counted}
+            await connection.execute(update(inbox).where(is_open).values(**values))
+        return again
+
+    async def next_due(self) -> datetime | None:
+        """When the next open event is due for another try."""
+        query = select(func.min(inbox.c.next_at)).where(inbox.c.done_by.is_(None))
+        async with self._engine.connect() as connection:
+            due: datetime | None = (await connection.execute(query)).scalar_one()
+        return due
 
     async def postpone(self, key: str, until: datetime) -> None:
         """The rows of `key` could not have their turn and get it at `until`: that was no try."""
@@ -256,7 +276,7 @@ class Inbox:
         statement = (
             update(inbox)
             .where(inbox.c.id.in_(list(ids)))
-            .values(done_by=None, done_at=None, error=None, attempts=0, next_at=now + GRACE)
+            .values(done_by=None, done_at=None, error=None, attempts=0, next_at=now)
             .returning(inbox.c.key, inbox.c.id)
         )
         async with self._engine.begin() as connection:

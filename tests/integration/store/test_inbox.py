@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.store.inbox import SET_ASIDE, SOON, NewEvent, retry_delay
+from bot.store.inbox import PATIENT_TRIES, SET_ASIDE, NewEvent, retry_delay
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from tests.jobs import NOON, make_job, make_pull
@@ -36,7 +36,9 @@ async def test_open_keys_are_due_after_the_grace_time(stores: Stores) -> None:
     assert len(await stores.inbox.untroubled()) == 2
     await stores.inbox.note_failure("7:1", "boom", NOON)
     assert [found.key for found in await stores.inbox.untroubled()] == ["7:2"]
-    assert [found.key for found in await stores.inbox.due(NOON + SOON)] == ["7:1"], "most of what fails once is over"
+    assert [found.key for found in await stores.inbox.due(NOON + retry_delay(0))] == ["7:1"], (
+        "most of what fails once is over"
+    )
 
 
 async def test_each_try_waits_longer_and_remembers_why_the_last_one_failed(stores: Stores) -> None:
@@ -51,8 +53,28 @@ async def test_each_try_waits_longer_and_remembers_why_the_last_one_failed(store
         assert await stores.inbox.due(now) == []
     [entry] = await stores.inbox.list_entries()
     assert (entry.attempts, entry.error) == (3, "reason 2")
-    assert retry_delay(1) == timedelta(seconds=30)
+    assert retry_delay(0) == timedelta(seconds=2)
     assert retry_delay(100) == timedelta(hours=1)
+
+
+async def test_what_waits_for_something_outside_is_looked_at_every_five_minutes_for_a_day(stores: Stores) -> None:
+    await stores.inbox.add([event("a")])
+    now, tries = NOON, 0
+    while now < NOON + timedelta(hours=24):
+        [due] = await stores.inbox.due(now + timedelta(hours=1))
+        await stores.inbox.count_try("7:1", due.last_id, now, due.attempts)
+        again = await stores.inbox.note_failure("7:1", "away", now, patient_tries=9)
+        assert again - now <= timedelta(minutes=5)
+        now, tries = again, tries + 1
+    [due] = await stores.inbox.due(now)
+    assert tries > 200
+    assert due.attempts == PATIENT_TRIES
+    for _ in range(5):
+        [due] = await stores.inbox.due(now + timedelta(hours=2))
+        await stores.inbox.count_try("7:1", due.last_id, now, due.attempts)
+        now = await stores.inbox.note_failure("7:1", "away", now, patient_tries=9)
+    [due] = await stores.inbox.due(now)
+    assert due.attempts == 10, "after a day it fails like anything else"
 
 
 async def test_a_row_set_aside_keeps_its_reason_until_it_is_requeued(stores: Stores) -> None:
