@@ -35,6 +35,10 @@ async def _nothing() -> None:
     """Close nothing."""
 
 
+def _nothing_lost() -> None:
+    """What a loop that is stopped by the error alone does."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """What advances jobs, made by the composition root."""
@@ -62,6 +66,8 @@ class Service:
     stopping: bool = False
     lock: FileLock | None = None
     reaper: Reaper | None = None
+    lost: Callable[[], None] = _nothing_lost
+    """Called when other processes took over: this one has to end at once."""
     _watch: asyncio.Task[None] | None = None
     engine: Engine = field(init=False)
     dispatcher: Dispatcher = field(init=False)
@@ -103,10 +109,13 @@ class Service:
         )
         self.storing = intake_over(stores.database, stores.inbox)
         self.intake = GroupCommit(self.storing, self.dispatcher.stored)
+        if not stores.database.is_sqlite:
+            await stores.lease.take(self.engine.executor_id, settings.lease_seconds, self.lost)
         await self.engine.start()
         if not stores.database.is_sqlite:
             self.reaper = Reaper(
                 stores.instances,
+                stores.lease,
                 self.engine,
                 settings.lease_seconds,
                 self.metrics.reaped.inc,
@@ -173,7 +182,12 @@ SERVICE = web.AppKey("SERVICE", Service)
 
 
 def create_app(
-    settings: Settings, compose: Compose, *, schedule: Schedule | None = None, polling_seconds: float = 0.2
+    settings: Settings,
+    compose: Compose,
+    *,
+    schedule: Schedule | None = None,
+    polling_seconds: float = 0.2,
+    lost: Callable[[], None] = _nothing_lost,
 ) -> web.Application:
     """The application, not started: opening its database happens when it is run."""
     metrics = Metrics()
@@ -184,6 +198,7 @@ def create_app(
         schedule=schedule or Schedule(),
         polling_seconds=polling_seconds,
         metrics=metrics,
+        lost=lost,
     )
     app = web.Application(client_max_size=MAX_BODY)
     app[SERVICE] = service

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.app import Parts
@@ -48,10 +48,11 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         )
     authors = authors_of(settings)
     exits = AsyncExitStack()
+    options = replace(github_options(settings, metrics), before_write=stores.lease.hold)
     if authors.tracker is not None:
         exits.push_async_callback(asyncio.to_thread, authors.tracker.close, CLOSE_SECONDS)
     try:
-        connection = await exits.enter_async_context(connect(github_options(settings, metrics)))
+        connection = await exits.enter_async_context(connect(options))
         identity = await _patiently(connection.identity, settings)
     except BadPrivateKeyError as error:
         await exits.aclose()
@@ -87,13 +88,18 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
     """What brings the job (or the checked pull request) of a key as far as it goes."""
     progress = Progress(github, stores.timeline, metrics, _now)
     jobs, listener = watched(stores.jobs, progress, authors.tracker, settings.github_api_url)
+
+    async def interrupted(key: str, after: int) -> bool:
+        await stores.lease.hold()  # asked before every new call to the model
+        return await stores.jobs.interrupted(key, after)
+
     ports = Ports(
         store=jobs,
         github=github,
         run_pipeline=Drafting(
             models=authors.models,
             calls=stores.calls,
-            interrupted=stores.jobs.interrupted,
+            interrupted=interrupted,
             listener=listener,
             prompts=authors.prompts,
             clock=_now,

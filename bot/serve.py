@@ -1,6 +1,8 @@
-"""`skill-fleet serve`: settings, logs, the service, until SIGTERM. Exit 0 stopped, 2 refused to start."""
+"""`skill-fleet serve`: settings, logs, the service, until SIGTERM. Exit 0: stopped, 2: refused, 75: start again."""
 
 import argparse
+import logging
+import os
 import sys
 
 from aiohttp import web
@@ -12,6 +14,9 @@ from bot.engine.lock import LockedError
 from bot.logs import configure_logs
 from bot.settings import Settings, SettingsError, load, unknown_variables
 from bot.store.database import DatabaseError
+
+EXIT_LEASE_LOST = 75
+"""EX_TEMPFAIL: start it again."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +42,7 @@ def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None 
     configure_logs(settings.log_level, settings.log_format)
     try:
         web.run_app(
-            create_app(settings, compose, schedule=schedule),
+            create_app(settings, compose, schedule=schedule, lost=_end_at_once),
             host=settings.host,
             port=settings.port,
             access_log=None,
@@ -49,6 +54,18 @@ def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None 
     except (SQLAlchemyError, OSError) as error:
         return _refuse(_explain(settings, error))
     return 0
+
+
+def _end_at_once() -> None:
+    """Others do our work by now. Everything is in the database; a supervisor starts us again."""
+    sys.stderr.write(
+        "skill-fleet serve: this process was silent for longer than SKILL_FLEET_LEASE_SECONDS and others took over "
+        "its work; it ends so that nothing is done twice\n"
+    )
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_LEASE_LOST)
 
 
 def _explain(settings: Settings, error: Exception) -> str:

@@ -1,7 +1,7 @@
 """PostgreSQL: every process beats; a process that fell silent loses its running tasks to the living.
 
-A silent process may only be frozen. Its tasks then run twice for a while, but only the new owner can record steps and
-save the job, and writes to GitHub are found before they are made again.
+A silent process may only be frozen. When it goes on it finds its lease lost and ends itself before it pays or writes
+anything; what it had under way may happen twice, but only the new owner can record steps and save the job.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from bot.store.instances import Instances
+from bot.store.lease import Lease, LeaseLostError
 
 _log = structlog.get_logger(__name__)
 
@@ -23,13 +24,16 @@ class Recoverer(Protocol):
 
     async def recover(self, dead: Collection[str]) -> int: ...
 
+    async def executors(self) -> set[str]: ...
+
 
 class Reaper:
-    """Start before the first task may run; stop after the last one has."""
+    """Start after the lease was taken; stop after the last task has ended."""
 
     def __init__(
         self,
         instances: Instances,
+        lease: Lease,
         engine: Recoverer,
         lease_seconds: int,
         count: Callable[[int], None],
@@ -37,14 +41,14 @@ class Reaper:
     ) -> None:
         """`after` a take-over: events that the dead process had stored and not yet given a task."""
         self._instances = instances
+        self._lease = lease
         self._engine = engine
-        self._lease = lease_seconds
+        self._seconds = lease_seconds
         self._count = count
         self._after = after
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self._instances.beat(self._engine.executor_id)
         self._loop = asyncio.create_task(self._forever(), name="reaper")
 
     async def stop(self) -> None:
@@ -53,22 +57,31 @@ class Reaper:
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._loop
-        await self._instances.leave(self._engine.executor_id)
+        await self._lease.leave()
 
     async def beat_and_reap(self) -> None:
-        await self._instances.beat(self._engine.executor_id)
-        dead = [name for name in await self._instances.silent(self._lease) if name != self._engine.executor_id]
-        for name in dead:
-            recovered = await self._engine.recover([name])
-            await self._instances.forget(name)
-            self._count(recovered)
-            await self._after()
-            _log.warning("took over from a silent process", instance=name, tasks=recovered)
+        await self._lease.beat()
+        for name in await self._instances.silent(self._seconds):
+            if name != self._engine.executor_id and await self._instances.declare_dead(name, self._seconds):
+                await self._take_over(name)
+                await self._instances.forget(name)
+        # One that was declared dead may have claimed a task before it found out.
+        for name in await self._engine.executors() - await self._instances.names():
+            await self._take_over(name)
+
+    async def _take_over(self, name: str) -> None:
+        recovered = await self._engine.recover([name])
+        self._count(recovered)
+        await self._after()
+        _log.warning("took over from a silent process", instance=name, tasks=recovered)
 
     async def _forever(self) -> None:
         while True:
             try:
                 await self.beat_and_reap()
+            except LeaseLostError as error:
+                _log.critical("lease lost", reason=str(error))
+                return
             except Exception:
                 _log.exception("heartbeat failed; it is tried again")
-            await asyncio.sleep(self._lease / 4)
+            await asyncio.sleep(self._seconds / 4)

@@ -224,6 +224,14 @@ class Engine:
             await self._client.delete_workflows_async([task.workflow_id for task in tasks])
         return len(tasks)
 
+    async def executors(self) -> set[str]:
+        """Those that tasks are running on, as far as anybody knows."""
+        assert self._client is not None, "the engine is not running"
+        tasks = await self._client.list_workflows_async(
+            status="PENDING", queue_name=QUEUE, load_input=False, load_output=False
+        )
+        return {task.executor_id for task in tasks if task.executor_id}
+
     async def recover(self, dead: Collection[str]) -> int:
         """Put the running tasks of executors that died back on the queue; how many."""
         handles = await asyncio.to_thread(DBOS._recover_pending_workflows, list(dead))
@@ -250,9 +258,12 @@ class Engine:
                 _log.info("task rescheduled", until=error.when.isoformat(), reason=str(error)[:500])
                 await self._on_postponed(key, error.when)
             except Exception as error:
-                _log.warning("task failed", error=type(error).__qualname__, reason=str(error)[:500])
-                await self._tell_of(key, TaskFailure.of(error))
-                raise
+                failure = TaskFailure.of(error)
+                log = _log.info if failure.is_passing else _log.warning
+                log("task failed", reason=failure.reason[:500], passing=failure.is_passing)
+                await self._tell_of(key, failure)
+                if not failure.is_passing:
+                    raise
             finally:
                 del self.running[task]
                 self._active[repository] -= 1

@@ -5,7 +5,7 @@ failure; writes never are: their callers look at the state first.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, Protocol, TypeVar
@@ -80,8 +80,15 @@ class Answer:
 class Transport(gidgethub.aiohttp.GitHubAPI):
     """gidgethub with our guards: this host only, bounded answers, pacing. One per installation."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        pacer: Pacer,
+        before_write: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._root = URL(base_url.rstrip("/") + "/")
+        self._before_write = before_write
         self.pacer = pacer
         super().__init__(session, USER_AGENT, base_url=base_url, cache=Lru(256))
 
@@ -125,6 +132,8 @@ class Transport(gidgethub.aiohttp.GitHubAPI):
         if method == "GET":
             return await self._exchange(method, url, headers, body)
         async with self.pacer.one_write:
+            if self._before_write is not None:
+                await self._before_write()
             return await self._exchange(method, url, headers, body)
 
     async def _exchange(

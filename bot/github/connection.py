@@ -1,7 +1,7 @@
 """The open connection to one GitHub: an HTTP session, a transport and pacer per installation, clients per purpose."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +30,8 @@ class GitHubOptions:
     pace: Pace = field(default_factory=Pace)
     clock: Clock = utc_now
     sleep: Sleep = asyncio.sleep
+    before_write: Callable[[], Awaitable[None]] | None = None
+    """Awaited right before each request that changes something; an error it raises ends the request."""
     on_quota: Callable[[int, int], None] | None = None
     """Told the installation (0: the App itself) and the requests it has left, after each answer."""
     token: Secret | None = None
@@ -84,7 +86,9 @@ class Connection:
             told = self._options.on_quota
             on_quota = partial(told, installation) if told is not None else None
             pacer = Pacer(pace, self._options.clock, self._options.sleep, on_quota=on_quota)
-            self._transports[installation] = Transport(self._session, self._options.api_url, pacer)
+            self._transports[installation] = Transport(
+                self._session, self._options.api_url, pacer, self._options.before_write
+            )
         return self._transports[installation]
 
 

@@ -9,7 +9,7 @@ Raises what the steps raise (the engine decides about retries); returns when the
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
@@ -17,15 +17,22 @@ from bot.jobs import recovery, review
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
 from bot.jobs.job import Actor, Job, JobStatus, Repository, Role, skill_path
-from bot.jobs.machine import decide, queue_after, settle
-from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, Remains, Steps
+from bot.jobs.machine import decide, queue_after, settle, status_body
+from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, OutageError, Remains, Steps
 from bot.repo_config import RepoConfig
-from pipeline.journey import Journey
+from pipeline.journey import Failure, Journey
 from pipeline.models import Feedback, Value
 from pipeline.skills.taxonomy import Taxonomy
 
 RECOVERING = frozenset({"issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"})
 """Events that may concern a request of ours whose job row was lost."""
+MODEL_PATIENCE = {
+    "rate_limited": timedelta(hours=12),
+    "unreachable": timedelta(hours=12),
+    "provider_unavailable": timedelta(hours=12),
+    "timeout": timedelta(hours=1),  # a call that takes too long may be paid
+}
+"""For how long a job waits by itself for a model that fails in one of these ways, before people are asked."""
 _MAX_TURNS = 200  # far above any real conversation within one wake-up; ends a loop of ours instead of paying for it
 
 
@@ -287,7 +294,18 @@ class _Worker:
         journey = (await self.steps.run(f"phases:{number}", Ran, run)).journey
         if journey is None:
             return None
+        if journey.failure is not None:
+            await self._wait_out(job, journey.failure, turn, facts, number)
         return await self._apply(decide(job, ev.PhaseEnded(journey=journey), facts), facts, str(number))
+
+    async def _wait_out(self, job: Job, failure: Failure, turn: Turn, facts: Facts, number: int) -> None:
+        """A model that is away for a while stops no job: say so, and come back later (OutageError)."""
+        since = min((row.received_at for row in turn.loaded.rows if row.is_work), default=turn.now)
+        if turn.now - since >= MODEL_PATIENCE.get(failure.code, timedelta()):
+            return
+        body = status_body(job, facts, f"waiting. {failure.message} I try again by myself")
+        await self._perform(job, fx.ShowStatus(number=job.issue_number, body=body), f"effect:{number}:waiting")
+        raise OutageError(failure.message)
 
     async def _with_people_s_commits(self, job: Job, number: int) -> Job:
         """The job going on from its branch as it is, if there is one: people's commits are built upon."""

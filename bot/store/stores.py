@@ -13,6 +13,7 @@ from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.instances import Instances
 from bot.store.jobs import Jobs
+from bot.store.lease import Lease
 from bot.store.tables import effects, inbox, job_events, job_moves, jobs, module_calls
 from bot.store.timeline import Timeline
 
@@ -27,20 +28,22 @@ class Stores:
     effects: Effects
     timeline: Timeline
     instances: Instances
+    lease: Lease
     history: History
 
     on_paid: OnPaid | None = None
 
     @classmethod
     def over(cls, database: Database, *, on_paid: OnPaid | None = None, on_effect: OnEffect | None = None) -> "Stores":
-        events = Inbox(database.engine)
+        events, instances = Inbox(database.engine), Instances(database.engine)
         return cls(
             database=database,
             inbox=events,
             jobs=Jobs(database.engine, events),
             effects=Effects(database.engine, on_effect) if on_effect else Effects(database.engine),
             timeline=Timeline(database.engine),
-            instances=Instances(database.engine),
+            instances=instances,
+            lease=Lease(instances),
             history=History(database.engine),
             on_paid=on_paid,
         )

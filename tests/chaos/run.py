@@ -39,8 +39,10 @@ class Plan:
     kills: int
     database_url: str
     bots: int = 1
-    uptime: tuple[float, float] = (0.5, 4.0)
+    uptime: tuple[float, float] = (0.5, 5.0)
     """Shortest and longest time from being ready to the next kill."""
+    asks: int = 12
+    """Or the kill comes right after so many model calls at most have begun, whichever the dice say."""
     failing: float = 0.06
     answer_seconds: tuple[float, float] = (0.05, 0.4)
     patience: float = 900.0
@@ -138,7 +140,7 @@ class Run:
                 self.record.kills_at_start += 1
             else:
                 await victim.wait_until_ready(self.session)
-                await asyncio.sleep(self.dice.uniform(*self.plan.uptime) / len(self.bots))
+                await self._let_work()
             for_good = len(self.bots) == 3 and number == self.plan.kills // 3
             if for_good:
                 self.gone.add(victim.name)
@@ -148,6 +150,20 @@ class Run:
                 await victim.start()
             if len(self.bots) == 3 and number == self.plan.kills // 2:
                 await self._freeze_and_thaw()
+
+    async def _let_work(self) -> None:
+        """Some time, or until some model calls have begun: then the kill meets them."""
+        seconds, calls = self.dice.uniform(*self.plan.uptime), self.dice.randint(1, self.plan.asks)
+        soon = self.dice.uniform(0.0, 0.4)
+        if self.dice.random() < 0.4:
+            await asyncio.sleep(seconds / len(self.bots))
+            return
+        wanted = len(self.model.asks) + calls
+        with suppress(TimeoutError):
+            async with asyncio.timeout(4 * self.plan.uptime[1]):
+                while len(self.model.asks) < wanted:
+                    await asyncio.sleep(0.02)
+        await asyncio.sleep(soon)
 
     async def _freeze_and_thaw(self) -> None:
         victim = next(bot for bot in self.bots if bot.name not in self.gone)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.serve import EXIT_LEASE_LOST
 from tests.integration.durability.harness import deliver_until_accepted, line_count, probes, settled
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.postgres]
@@ -37,7 +38,7 @@ async def test_the_living_take_over_from_the_dead_and_a_thawed_process_saves_not
         wanted = {f"7:{n}": [f"{n}-{event}" for event in range(events)] for n in range(1, jobs + 1)}
         assert done.deliveries == wanted
         frozen.send(signal.SIGCONT)
-        await asyncio.sleep(2)  # whatever the zombie still does, it does now
+        assert await frozen.wait() == EXIT_LEASE_LOST, "it finds out that others took over, and ends itself"
         assert (await settled(postgres_url, tmp_path, lambda _: True)).deliveries == wanted
         interrupted = sum(times - 1 for times in done.begun.values())
         print(f"\none killed, one frozen: {interrupted} calls were in flight and asked again")

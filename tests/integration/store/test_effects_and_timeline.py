@@ -43,9 +43,13 @@ async def test_a_timeline_is_read_in_order_from_where_one_left_off(stores: Store
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_an_instance_is_silent_when_it_stopped_beating(stores: Stores) -> None:
-    await stores.instances.beat("a")
-    await stores.instances.beat("a")
+    await stores.instances.enter("a")
+    assert await stores.instances.beat("a")
     assert await stores.instances.silent(60) == []
     assert await stores.instances.silent(-1) == ["a"]
+    assert not await stores.instances.declare_dead("a", 60)
+    assert await stores.instances.declare_dead("a", -1)
+    assert not await stores.instances.beat("a"), "the dead stay dead"
     await stores.instances.forget("a")
+    assert not await stores.instances.beat("a")
     assert await stores.instances.silent(-1) == []
