@@ -1,4 +1,5 @@
-"""Read-only API over jobs, for dashboards and scripts: GET /api/jobs, /api/jobs/{owner}/{repo}/{number}, .../events.
+"""Read-only API over jobs, for dashboards and scripts: GET /api/figures, /api/jobs, and of one job
+/api/jobs/{owner}/{repo}/{number}, .../account, .../events. What it shows is made in `bot.figures`.
 
 Bearer token; without a configured token the API does not exist. It shows what people see on the issue and the figures,
 never the request's text, prompts or drafts.
@@ -7,62 +8,29 @@ never the request's text, prompts or drafts.
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import web
-from pydantic import JsonValue
 
+from bot.figures.jobs import account_of, job_summary, timeline_entry
+from bot.figures.overview import overview
 from bot.jobs.job import ENDED, JobStatus
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
 from bot.store.timeline import TimelineEntry
-from pipeline.accounting import by_phase, in_order
-from pipeline.models import Usage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM_POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
 
 
-def job_summary(row: JobRow) -> dict[str, JsonValue]:
-    """A job as JSON, without anything a person wrote but the title."""
-    job, usage = row.job, row.job.journey.usage
-    return {
-        "key": job.key,
-        "repository": job.repository.full_name,
-        "issue": job.issue_number,
-        "title": job.title,
-        "requester": job.requester,
-        "status": job.status.value,
-        "phase": job.journey.phase,
-        "checkpoint": job.journey.checkpoint.kind if job.journey.checkpoint else None,
-        "pull": job.pull.number if job.pull else None,
-        "path": job.pull.path if job.pull else None,
-        "drafter": job.journey.drafter,
-        "calls": usage.calls,
-        "tokens": usage.prompt_tokens + usage.completion_tokens,
-        "cost_usd": usage.cost_usd,
-        "usage": _usage(job.journey.usage_by_module),
-        "waiting_since": _time(job.waiting_since),
-        "remind_at": _time(job.remind_at),
-        "expire_at": _time(job.expire_at),
-        "ended_reason": job.ended_reason,
-        "created_at": _time(job.created_at),
-        "updated_at": _time(job.updated_at),
-    }
-
-
-def timeline_entry(entry: TimelineEntry) -> dict[str, JsonValue]:
-    event = entry.event.model_dump(mode="json")
-    return {"id": entry.id, **event}
-
-
 @dataclass(frozen=True)
 class Api:
     stores: Stores
     token: str
+    running: Callable[[], bool]
 
     def guarded(self, handler: Handler) -> Handler:
         async def guard(request: web.Request) -> web.StreamResponse:
@@ -102,6 +70,17 @@ class Api:
             return _problem(404, "no such job")
         return web.json_response(job_summary(row))
 
+    async def show_account(self, request: web.Request) -> web.StreamResponse:
+        row = await self._find(request)
+        if row is None:
+            return _problem(404, "no such job")
+        account, _ = await account_of(self.stores, row, datetime.now(UTC))
+        return web.json_response(account.model_dump(mode="json"))
+
+    async def show_figures(self, request: web.Request) -> web.StreamResponse:
+        found = await overview(self.stores, datetime.now(UTC))
+        return web.json_response(found.model_dump(mode="json"))
+
     async def stream_events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: the timeline so far, then live, until the job ends or the client goes."""
         row = await self._find(request)
@@ -113,20 +92,31 @@ class Api:
             return _problem(400, "Last-Event-ID must be a number")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
-        quiet = 0.0
-        while True:
-            entries = await self.stores.timeline.of(row.job.key, after=last)
+        async for entries in self._followed(row.job.key, last):
             for entry in entries:
-                last = entry.id
                 data = json.dumps(timeline_entry(entry))
                 await response.write(f"id: {entry.id}\nevent: {entry.event.type.value}\ndata: {data}\n\n".encode())
-            current = await self.stores.jobs.find(row.job.key)
-            if not entries and (current is None or current.job.status in ENDED):
-                await response.write(b"event: end\ndata: {}\n\n")
-                return response
-            quiet = 0.0 if entries else quiet + STREAM_POLL_SECONDS
-            if quiet >= HEARTBEAT_SECONDS:
+            if not entries:
                 await response.write(b": still here\n\n")
+        if self.running():
+            await response.write(b"event: end\ndata: {}\n\n")
+        return response
+
+    async def _followed(self, key: str, last: int) -> AsyncIterator[list[TimelineEntry]]:
+        """The timeline as it grows, until the job ended or the service stops; nothing now and then as a heartbeat."""
+        quiet = 0.0
+        while self.running():
+            entries = await self.stores.timeline.of(key, after=last)
+            if entries:
+                last, quiet = entries[-1].id, 0.0
+                yield entries
+            else:
+                current = await self.stores.jobs.revision(key)
+                if current is None or current[1] in ENDED:
+                    return
+                quiet += STREAM_POLL_SECONDS
+            if quiet >= HEARTBEAT_SECONDS:
+                yield []
                 quiet = 0.0
             await asyncio.sleep(STREAM_POLL_SECONDS)
 
@@ -139,39 +129,20 @@ class Api:
         )
 
 
-def add_api(app: web.Application, stores: Stores, token: str) -> None:
-    api = Api(stores, token)
+def _always() -> bool:
+    return True
+
+
+def add_api(app: web.Application, stores: Stores, token: str, running: Callable[[], bool] = _always) -> None:
+    """`running` ends open streams when the service stops."""
+    api = Api(stores, token, running)
     job = r"/api/jobs/{owner}/{repo}/{number:[1-9]\d*}"
     app.router.add_get("/api/jobs", api.guarded(api.list_jobs))
     app.router.add_get(job, api.guarded(api.show_job))
+    app.router.add_get("/api/figures", api.guarded(api.show_figures))
+    app.router.add_get(job + "/account", api.guarded(api.show_account))
     app.router.add_get(job + "/events", api.guarded(api.stream_events))
 
 
 def _problem(status: int, error: str) -> web.Response:
     return web.json_response({"error": error}, status=status)
-
-
-def _usage(by_module: Mapping[str, Usage]) -> dict[str, JsonValue]:
-    """What each phase took, and each of its modules."""
-    return {
-        phase: {
-            **_took(total),
-            "modules": {name: _took(usage) for inside, name, usage in in_order(by_module) if inside == phase},
-        }
-        for phase, total in by_phase(by_module).items()
-    }
-
-
-def _took(usage: Usage) -> dict[str, JsonValue]:
-    """An unknown price is null, which is not the same as free."""
-    return {
-        "calls": usage.calls,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cost_usd": usage.cost_usd,
-        "seconds": round(usage.seconds, 3),
-    }
-
-
-def _time(value: datetime | None) -> str | None:
-    return value.isoformat() if value is not None else None

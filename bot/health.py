@@ -8,7 +8,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.jobs.job import JobStatus
+from bot.figures.overview import look
 from bot.metrics import Metrics
 from bot.store.database import current_revision, latest_revision
 from bot.store.stores import Stores
@@ -48,18 +48,17 @@ class Health:
         return web.Response(body=generate_latest(self.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _measure(self) -> None:
-        now = datetime.now(UTC)
+        at = datetime.now(UTC)
         try:
-            backlog, counts = await self.stores.inbox.backlog(), await self.stores.jobs.counts()
-            waiting = await self.stores.jobs.oldest_waiting()
+            now = await look(self.stores)
         except (SQLAlchemyError, OSError):
             return  # the counters of this process are still worth showing; /readyz names the database
-        self.metrics.inbox_open.set(backlog.open)
-        self.metrics.inbox_oldest.set((now - backlog.oldest).total_seconds() if backlog.oldest else 0)
-        self.metrics.inbox_set_aside.set(backlog.set_aside)
-        self.metrics.oldest_waiting.set((now - waiting).total_seconds() if waiting else 0)
-        for status in JobStatus:
-            self.metrics.jobs.labels(status.value).set(counts.get(status, 0))
+        self.metrics.inbox_open.set(now.inbox_open)
+        self.metrics.inbox_oldest.set((at - now.inbox_oldest).total_seconds() if now.inbox_oldest else 0)
+        self.metrics.inbox_set_aside.set(now.inbox_set_aside)
+        self.metrics.oldest_waiting.set((at - now.oldest_waiting).total_seconds() if now.oldest_waiting else 0)
+        for status, count in now.counts.items():
+            self.metrics.jobs.labels(status.value).set(count)
 
 
 def add_health(app: web.Application, stores: Stores, metrics: Metrics, state: Callable[[], str]) -> None:

@@ -47,7 +47,7 @@ _WAYS_IT_ENDED = {
 def render(job: Job, *, activity: str = "", config: RepoConfig, now: datetime) -> str:
     """The status comment. `activity` is what is going on right now (see `describe`); `now` dates a passed expiry."""
     parts = [
-        f"### Skill request · {_HEADLINES[job.status]}",
+        f"### Skill request · {HEADLINES[job.status]}",
         "\n".join(_phase_line(job, phase, activity) for phase in PHASES),
         "\n".join(["**So far**", "", *(f"- {line}" for line in happened)]) if (happened := _happened(job)) else "",
         f"**What is needed now:** {needed(job, config, now)}",
@@ -98,7 +98,7 @@ def needed(job: Job, config: RepoConfig, now: datetime) -> str:
             return f"somebody with write permission says {command(Verb.RETRY)}. Nothing that was done is lost."
 
 
-_HEADLINES = {
+HEADLINES = {
     JobStatus.QUEUED: "waiting for a maintainer",
     JobStatus.RUNNING: "in progress",
     JobStatus.PENDING_USER_INPUT: "waiting for an answer",

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.api import job_summary, timeline_entry
+from bot.figures.jobs import job_summary, timeline_entry
 from bot.jobs.job import JobStatus
 from bot.operate.archive import export_to, import_from
 from bot.operate.orders import Order, give

@@ -1,6 +1,7 @@
 """What was written to GitHub, by semantic key: a memory of remote ids and results; the last write of a key wins."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
@@ -23,6 +24,16 @@ def _uncounted(kind: str, outcome: str) -> None:
     """Nobody counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An effect as people look at it."""
+
+    kind: str
+    key: str
+    at: datetime
+    result: EffectResult
+
+
 class Effects:
     """Implements `bot.github.effects.log.EffectLog`."""
 
@@ -37,6 +48,13 @@ class Effects:
         if row is None:
             return None
         return Recorded(key=key, kind=row.kind, remote_id=row.remote_id, result=_RESULT.validate_json(row.result))
+
+    async def of(self, job_key: str) -> list["Written"]:
+        """All of a job, in the order in which they were first made."""
+        query = select(effects).where(effects.c.job_key == job_key).order_by(effects.c.id)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [Written(row.kind, row.key, row.created_at, _RESULT.validate_json(row.result)) for row in rows]
 
     async def record(self, job_key: str, key: str, kind: str, remote_id: int, result: EffectResult) -> None:
         self._on_effect(kind, result.kind)

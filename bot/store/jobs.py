@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.jobs.events import CANCEL, OWN_EVENT, PROMOTED, WORK
@@ -179,19 +179,56 @@ class Jobs:
         name: str | None = None,
         limit: int = 100,
         before: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
+        waiting: bool = False,
     ) -> list[JobRow]:
-        """Last changed first; `before` pages on."""
-        query = select(jobs).order_by(jobs.c.updated_at.desc(), jobs.c.key).limit(limit)
+        """Last changed first; with `waiting`, those that wait, longest first. `before` pages on by time.
+
+        `after` pages on exactly: the time that orders (`updated_at`, or `waiting_since` with `waiting`) and the key of
+        the last job seen.
+        """
+        order = jobs.c.waiting_since if waiting else jobs.c.updated_at
+        # The state is large: an index finds the keys, and only these rows are read.
+        keys = select(jobs.c.key).order_by(order if waiting else order.desc(), jobs.c.key).limit(limit)
+        if waiting:
+            keys = keys.where(jobs.c.waiting_since.is_not(None))
         if statuses:
-            query = query.where(jobs.c.status.in_([status.value for status in statuses]))
+            keys = keys.where(jobs.c.status.in_([status.value for status in statuses]))
         if owner is not None:
-            query = query.where(jobs.c.owner == owner)
+            keys = keys.where(jobs.c.owner == owner)
         if name is not None:
-            query = query.where(jobs.c.name == name)
+            keys = keys.where(jobs.c.name == name)
         if before is not None:
-            query = query.where(jobs.c.updated_at < before)
+            keys = keys.where(jobs.c.updated_at < before)
+        if after is not None:
+            at, key = after
+            beyond = order > at if waiting else order < at
+            keys = keys.where(or_(beyond, and_(order == at, jobs.c.key > key)))
         async with self._engine.connect() as connection:
-            return [_job_row(row) for row in await connection.execute(query)]
+            wanted = list((await connection.execute(keys)).scalars())
+            found = await connection.execute(select(jobs).where(jobs.c.key.in_(wanted))) if wanted else ()
+            rows = {row.key: row for row in found}
+        return [_job_row(rows[key]) for key in wanted if key in rows]
+
+    async def repositories(self, limit: int = 200) -> list[str]:
+        """Full names of repositories that have jobs, in order."""
+        query = select(jobs.c.owner, jobs.c.name).distinct().order_by(jobs.c.owner, jobs.c.name).limit(limit)
+        async with self._engine.connect() as connection:
+            return [f"{owner}/{name}" for owner, name in await connection.execute(query)]
+
+    async def last_change(self) -> tuple[datetime, str] | None:
+        """When a job changed last, and which: what an open list looks at to know whether it is current."""
+        query = select(jobs.c.updated_at, jobs.c.key).order_by(jobs.c.updated_at.desc(), jobs.c.key).limit(1)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return (row.updated_at, row.key) if row is not None else None
+
+    async def revision(self, key: str) -> tuple[int, JobStatus] | None:
+        """Which save of a job is the newest, and its status, without reading the job."""
+        query = select(jobs.c.rev, jobs.c.status).where(jobs.c.key == key)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return (row.rev, JobStatus(row.status)) if row is not None else None
 
     async def counts(self) -> dict[JobStatus, int]:
         query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
@@ -201,9 +238,14 @@ class Jobs:
     async def oldest_waiting(self) -> datetime | None:
         """Since when the longest waiting job waits for a person."""
         waiting = [JobStatus.PENDING_USER_INPUT.value, JobStatus.PENDING_HITL.value]
-        query = select(func.min(jobs.c.waiting_since)).where(jobs.c.status.in_(waiting))
+        query = (
+            select(jobs.c.waiting_since)
+            .where(jobs.c.waiting_since.is_not(None), jobs.c.status.in_(waiting))
+            .order_by(jobs.c.waiting_since)
+            .limit(1)
+        )
         async with self._engine.connect() as connection:
-            oldest: datetime | None = (await connection.execute(query)).scalar_one()
+            oldest: datetime | None = (await connection.execute(query)).scalar_one_or_none()
         return oldest
 
     async def due_timers(self, now: datetime, limit: int = 500) -> list[DueTimer]:

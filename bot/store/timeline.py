@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.tables import job_events
@@ -42,6 +42,12 @@ class Timeline:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [TimelineEntry(row["id"], row["job_key"], _event(row)) for row in rows]
+
+    async def newest(self, job_key: str) -> int:
+        """The id of the newest entry; 0 when there is none."""
+        query = select(func.max(job_events.c.id)).where(job_events.c.job_key == job_key)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).scalar_one() or 0
 
 
 def _row(key: str, event: WorkflowEvent) -> dict[str, object]:

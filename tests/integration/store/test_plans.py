@@ -34,6 +34,19 @@ QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "find by issue": lambda stores: stores.jobs.find_by_issue("acme", "skills", 1),
     "list jobs": lambda stores: stores.jobs.list_jobs(limit=10),
     "list jobs by status": lambda stores: stores.jobs.list_jobs(statuses=[JobStatus.FAILED], limit=10),
+    "list a repository's jobs": lambda stores: stores.jobs.list_jobs(
+        owner="acme", name="skills", statuses=[JobStatus.FAILED, JobStatus.EXPIRED], after=(NOON, "7:1"), limit=10
+    ),
+    "list those that wait": lambda stores: stores.jobs.list_jobs(waiting=True, after=(NOON, "7:1"), limit=10),
+    "the longest wait": lambda stores: stores.jobs.oldest_waiting(),
+    "counts": lambda stores: stores.jobs.counts(),
+    "repositories": lambda stores: stores.jobs.repositories(),
+    "the last change": lambda stores: stores.jobs.last_change(),
+    "a revision": lambda stores: stores.jobs.revision("7:1"),
+    "moves": lambda stores: stores.history.moves("7:1"),
+    "days": lambda stores: stores.history.days(NOON.date()),
+    "effects of a job": lambda stores: stores.effects.of("7:1"),
+    "the newest event": lambda stores: stores.timeline.newest("7:1"),
     "timers": lambda stores: stores.jobs.due_timers(NOON),
     "jobs of an installation": lambda stores: stores.jobs.open_keys_of(installation_id=3, repo_ids=[7]),
     "due events": lambda stores: stores.inbox.due(LATER),
@@ -92,6 +105,13 @@ async def _fill(stores: Stores) -> None:
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
                 "SELECT 'd' || i, '8:' || i, 'issues', 'edited', x'7b7d', '2026-01-01 00:00:00.000000', "
                 "'2026-01-01 00:00:00.000000', 't', '2026-01-01 00:00:00.000000' FROM n"
+            )
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO daily_figures (day, figure, name, count, amount) "
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+                "SELECT date('2020-01-01', i || ' days'), 'left', 'running', 1, 1 FROM n"
             )
         )
         await connection.execute(text("ANALYZE"))
