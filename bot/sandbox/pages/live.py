@@ -6,6 +6,7 @@ import json
 
 from aiohttp import web
 
+from bot.sandbox.feed import Change
 from bot.sandbox.model import Repository
 from bot.sandbox.world import World
 
@@ -14,6 +15,11 @@ _STILL_THERE_SECONDS = 15.0
 
 def last_change(world: World) -> int:
     return world.feed.history[-1].id if world.feed.history else 0
+
+
+def _news(change: Change) -> str:
+    """What happened, for people who do not see the page change."""
+    return f"{change.actor}: {change.event.replace('_', ' ')} in #{change.number}" if change.number else ""
 
 
 async def stream(world: World, repo: Repository, request: web.Request) -> web.StreamResponse:
@@ -33,7 +39,7 @@ async def stream(world: World, repo: Repository, request: web.Request) -> web.St
             change = waiting.result()
             waiting = asyncio.ensure_future(anext(changes))
             if change.repository == repo.full_name:
-                data = json.dumps({"event": change.event, "number": change.number, "actor": change.actor})
+                data = json.dumps({"news": _news(change)})
                 await response.write(f"id: {change.id}\nevent: change\ndata: {data}\n\n".encode())
     except ConnectionError:
         return response

@@ -4,19 +4,14 @@ The person is a cookie that anybody may set: the sandbox has no secrets from its
 from the browser's own session cookie, so another site cannot press a button here.
 """
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from bot.pages.safety import FormGuard, is_called_by_loopback_name, new_session
 from bot.sandbox.errors import ApiError
-from bot.sandbox.loopback import is_called_by_loopback_name
 from bot.sandbox.model import Account, AccountKind
 from bot.sandbox.world import World
-
-_SITES_ALLOWED = ("", "same-origin", "none")
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Visitor:
 @dataclass
 class Sessions:
     world: World
-    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    _guard: FormGuard = field(default_factory=FormGuard)
 
     def people(self) -> list[Account]:
         """Everybody one can be: the people who have a token."""
@@ -46,16 +41,13 @@ class Sessions:
             raise ApiError(404, "This sandbox has no people.")
         person = people.get(request.cookies.get(self._name("person"), ""), next(iter(people.values())))
         known = request.cookies.get(self._name("session"), "")
-        session = known or secrets.token_urlsafe(24)
-        return Visitor(person, session, self._token(session), not known)
+        session = known or new_session()
+        return Visitor(person, session, self._guard.token(session), not known)
 
     def check(self, request: web.Request, given: str) -> None:
         """Raises ApiError 403 unless the form is one of ours, from this browser."""
         session = request.cookies.get(self._name("session"), "")
-        foreign = request.headers.get("Sec-Fetch-Site", "") not in _SITES_ALLOWED
-        origin = request.headers.get("Origin", "")
-        foreign = foreign or (origin not in ("", "null") and origin != f"{request.url.origin()}")
-        if foreign or not session or not hmac.compare_digest(self._token(session).encode(), given.encode()):
+        if not self._guard.is_ours(request, session, given):
             raise ApiError(403, "This form is out of date or came from another site. Go back, reload and try again.")
 
     def remember(self, response: web.StreamResponse, visitor: Visitor) -> None:
@@ -70,6 +62,3 @@ class Sessions:
     def _name(self, what: str) -> str:
         """Browsers share cookies between the ports of a host, two sandboxes must not."""
         return f"sandbox_{self.world.urls.root.rpartition(':')[2]}_{what}"
-
-    def _token(self, session: str) -> str:
-        return hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()

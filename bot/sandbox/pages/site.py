@@ -5,14 +5,15 @@ The REST API, git and the control keep their paths; a page is what is left, aske
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bot.pages.assets import Assets, templates
+from bot.pages.safety import SAFE
 from bot.sandbox.errors import ApiError, not_found
 from bot.sandbox.model import Account, Repository
 from bot.sandbox.pages import actions, live, markdown, screens, view
@@ -58,14 +59,6 @@ _ACTIONS: list[tuple[str, Do]] = [
     ("/runs/{run}/actions/{identifier}", actions.press_button),
     ("/runs/{run}/rerun", actions.rerun),
 ]
-_SAFE = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-_STATIC = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NUMERIC = ("number", "comment", "run")
 
 
@@ -83,10 +76,9 @@ class Site:
         self._world = api.world
         self._sessions = Sessions(api.world)
         self._screens = [(_pattern(path), show) for path, show in _SCREENS]
-        folder = resources.files(__package__) / "static"
-        self._static = {name: (folder / name).read_bytes() for name in _STATIC}
+        self._assets = Assets()
         self._templates = Environment(
-            loader=PackageLoader(__package__),
+            loader=templates(__package__),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -98,7 +90,7 @@ class Site:
     def routes(self) -> list[web.RouteDef]:
         repo = f"{PREFIX}/{{owner}}/{{repo}}"
         return [
-            web.get(PREFIX + "/static/{name}", self._file),
+            web.get(PREFIX + "/static/{name}", self._assets.serve),
             web.get(repo + "/live", self._live),
             web.post(PREFIX + "/person", self._become),
             *(web.post(repo + path, self._doing(do)) for path, do in _ACTIONS),
@@ -151,7 +143,7 @@ class Site:
             faces=lambda reactions: view.faces(reactions, visitor.person.login),
             md=lambda text, folder="", ref="": self._markdown(repo, text, folder, ref),
         )
-        response = web.Response(text=text, status=status, content_type="text/html", headers=_SAFE)
+        response = web.Response(text=text, status=status, content_type="text/html", headers=SAFE)
         self._sessions.remember(response, visitor)
         return response
 
@@ -166,13 +158,6 @@ class Site:
             f"/{repo.full_name}", repo.issues, self._world.accounts, folder, ref or repo.default_branch
         )
         return markdown.render(text, place)
-
-    async def _file(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in self._static:
-            raise web.HTTPNotFound
-        headers = {**_SAFE, "Cache-Control": "no-cache"}
-        return web.Response(body=self._static[name], content_type=_STATIC[name], charset="utf-8", headers=headers)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -209,7 +194,7 @@ class Site:
                 target = do(Press(self._api, visitor.person, params, fields, ticked))
             except ApiError as error:
                 return self._refused(request, visitor, error, fields.get("body", ""))
-            return web.Response(status=303, headers={**_SAFE, "Location": target})
+            return web.Response(status=303, headers={**SAFE, "Location": target})
 
         return handle
 
@@ -225,6 +210,6 @@ class Site:
         person = next((each for each in self._sessions.people() if each.login == fields.get("login")), visitor.person)
         back = fields.get("back", "")
         target = back if re.match(r"/(?![/\\])", back) else "/"
-        response = web.Response(status=303, headers={**_SAFE, "Location": target})
+        response = web.Response(status=303, headers={**SAFE, "Location": target})
         self._sessions.become(response, person)
         return response

@@ -236,7 +236,7 @@ async def test_an_open_page_is_told_of_changes(github: GitHub, browser: Browser)
         assert answer.content_type == "text/event-stream"
         while not (line := await answer.content.readline()).startswith(b"data:"):
             assert line
-        assert f'"event": "issues", "number": {number}' in line.decode()
+        assert f'"news": "riley: issues in #{number}"' in line.decode()
 
 
 # --- pull requests ---------------------------------------------------------------------------------------------------

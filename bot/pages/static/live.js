@@ -1,8 +1,8 @@
-// Keeps an open page true: at each change of the repository the page is asked for again, and what differs is put in its
+// Keeps an open page true: at each change that the server tells of the page is asked for again, and what differs is put in its
 // place. What a person is typing is never touched. Without this script the pages work the same, after a reload.
 "use strict";
 
-const settled = 80;
+const settled = Number(document.currentScript.dataset.settle) || 80;
 const source = document.currentScript.dataset.live;
 let seen = collect(document);
 let pending = 0;
@@ -54,7 +54,7 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    // The sandbox is gone or restarting; the stream opens again when it is back, and the page is then asked for anew.
+    // The server is gone or restarting; the stream opens again when it is back, and the page is then asked for anew.
   } finally {
     fetching = false;
     if (again) { again = false; soon(); }
@@ -76,7 +76,7 @@ stream.addEventListener("open", () => {
 stream.addEventListener("change", (message) => {
   const change = JSON.parse(message.data);
   const news = document.getElementById("news");
-  if (news && change.number) news.textContent = `${change.actor}: ${change.event.replaceAll("_", " ")} in #${change.number}`;
+  if (news && change.news) news.textContent = change.news;
   soon();
 });
 // A part that was in use when it changed is brought up to date when it is left.
