@@ -19,6 +19,7 @@ from bot.engine.lock import FileLock
 from bot.engine.reaper import Reaper
 from bot.engine.runtime import Advance, Engine, EngineOptions, TaskFailure
 from bot.health import add_health
+from bot.job_pages.site import add_job_pages
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
 from bot.settings import Settings
@@ -209,7 +210,8 @@ def create_app(
     )
     app.router.add_post("/webhook", webhook.handle)
     add_health(app, service.stores, service.metrics, lambda: service.state)
-    add_api(app, service.stores, settings.api_token.get_secret_value())
+    add_api(app, service.stores, settings.api_token.get_secret_value(), lambda: not service.stopping)
+    add_job_pages(app, service.stores, settings, service.put, lambda: not service.stopping)
     return app
 
 

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     api_token: SecretStr = Field(
-        SecretStr(""), description="bearer token of /api/jobs; without one the API answers 404 to everybody"
+        SecretStr(""), description="bearer token of /api, and of /jobs off loopback; without one they answer 404"
     )
 
     api_token_file: Path | None = Field(None, description="file that holds the API's bearer token")
