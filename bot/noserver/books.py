@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bot.github.secrets import redact_known
 from bot.noserver import state
 from bot.noserver.ref import Snapshot, StateRef
-from bot.noserver.state import KeyState, Lease, Row
+from bot.noserver.state import KeyState, Lease, Row, StateError
 
 LEASE_SECONDS = 60.0
 
@@ -51,20 +51,41 @@ class Books:
         assert self.snapshot is not None, "nothing was fetched yet"
         return _read(self.snapshot, key)
 
+    @property
+    def leases(self) -> Mapping[str, Lease]:
+        """Who works on what, as the snapshot has it."""
+        assert self.snapshot is not None, "nothing was fetched yet"
+        return _leases(self.snapshot)
+
     def everything(self) -> list[KeyState]:
         assert self.snapshot is not None, "nothing was fetched yet"
-        paths = [path for path in self.snapshot.blobs if path.endswith(".jsonl")]
-        return [state.parse(self.snapshot.read(path) or b"", path) for path in paths]
+        return [state.parse(self.snapshot.read(path) or b"", path) for path in _paths(self.snapshot)]
 
-    def stored_revision(self) -> str:
-        """The database revision of the rows; this program's when there are none yet. Raises StateError."""
+    @property
+    def is_of_another_version(self) -> bool:
+        """Are the rows those of an older (or newer) version of the database?"""
         assert self.snapshot is not None, "nothing was fetched yet"
-        meta = self.snapshot.read(state.META)
-        return self.revision if meta is None else state.parse_meta(meta)
+        return _revision(self.snapshot, self.revision) != self.revision
 
-    def lease_of(self, key: str) -> Lease | None:
-        assert self.snapshot is not None, "nothing was fetched yet"
-        return _leases(self.snapshot).get(key)
+    async def upgrade(self, migrated: Callable[[list[KeyState], str], Mapping[str, KeyState]]) -> None:
+        """Bring the rows of an older version to this one's revision, all at once. Raises StateError for a newer state.
+
+        `migrated` (rows, their revision) gives the rows as this version has them. Runs of the older version that are
+        still at work are refused from then on, and this version's go on from what those wrote last.
+        """
+
+        def change(snapshot: Snapshot) -> dict[str, bytes | None]:
+            stored = _revision(snapshot, self.revision)
+            if stored == self.revision:
+                return {}
+            if stored > self.revision:
+                raise StateError(f"the state is of revision {stored}, this version knows {self.revision}: update it")
+            old = [state.parse(snapshot.read(path) or b"", path) for path in _paths(snapshot)]
+            now = migrated(old, stored)
+            files: dict[str, bytes | None] = {state.path_of(key): self._bytes(known) for key, known in now.items()}
+            return {**files, state.META: state.render_meta(self.revision)}
+
+        self.snapshot = await asyncio.to_thread(self.ref.change, change, self.snapshot)
 
     async def take(self, mine: Mapping[str, KeyState]) -> Taken:
         """Add what is new in `mine` to the state, and take the leases of these keys that nobody works on.
@@ -142,7 +163,9 @@ class Books:
         valid = {key: lease for key, lease in leases.items() if lease.until > now}
         if valid != _leases(snapshot):
             files[state.LEASES] = state.render_leases(valid)
-        if files and (snapshot.read(state.META) is None or self.stored_revision() != self.revision):
+        if _revision(snapshot, self.revision) != self.revision:
+            raise StateError("the state was taken over by another version of Skill Fleet while this run was at work")
+        if files and snapshot.read(state.META) is None:
             files[state.META] = state.render_meta(self.revision)
         if files and snapshot.read(state.README) is None:
             files[state.README] = state.EXPLANATION.encode()
@@ -163,6 +186,16 @@ def _read(snapshot: Snapshot, key: str) -> KeyState:
     path = state.path_of(key)
     data = snapshot.read(path)
     return KeyState(key) if data is None else state.parse(data, path)
+
+
+def _paths(snapshot: Snapshot) -> list[str]:
+    return [path for path in snapshot.blobs if path.endswith(".jsonl")]
+
+
+def _revision(snapshot: Snapshot, ours: str) -> str:
+    """The database revision of the rows; ours when there are none yet. Raises StateError."""
+    meta = snapshot.read(state.META)
+    return ours if meta is None else state.parse_meta(meta)
 
 
 def _leases(snapshot: Snapshot) -> dict[str, Lease]:

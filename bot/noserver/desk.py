@@ -8,19 +8,22 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import structlog
 
 from bot.compose import advancing, authors_of
 from bot.github.missed import RepositoryState
 from bot.github.service import GitHubService
+from bot.jobs.events import InboxRow
+from bot.jobs.intake import parse
 from bot.jobs.job import Repository
 from bot.metrics import Metrics
 from bot.noserver import database
 from bot.noserver.run import Session
 from bot.noserver.state import KeyState
 from bot.noserver.worker import Worker
-from bot.store.database import migrate, open_database
+from bot.store.database import create, migrate_now, open_database
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.tracking import CLOSE_SECONDS
@@ -41,13 +44,17 @@ class Desk:
     async def catch_up(self, key: str, delivery: str) -> None:
         """What nobody told us about this job: GitHub cancels waiting runs of a concurrency group, and with them events.
 
-        Words that are older than this run's own come before them.
+        What was said is heard in the order in which it was said, the words of this run's own event among it.
         """
         row = await self.stores.jobs.find(key)
         if row is None:
             return
         if await (await self.compared(row.job.repository, timedelta(0))).compare_one(row.job):
-            await asyncio.to_thread(database.move_to_end, self.worker.path, delivery)
+            rows = await self.stores.inbox.open_rows(key)
+            own = next((row for row in rows if row.delivery == delivery), None)
+            said = [(spoken(row), row.delivery) for row in rows if own is not None and row.event == own.event]
+            for _, each in sorted(words for words in said if words[0]):
+                await asyncio.to_thread(database.move_to_end, self.worker.path, each)
 
     async def compared(self, repository: Repository, grace: timedelta) -> RepositoryState:
         """The comparison of a repository with its jobs. Raises GitHubError, InvalidConfigError."""
@@ -73,6 +80,23 @@ class Desk:
         return "\n".join(lines) or "this concerned no request"
 
 
+def migrated(folder: Path, states: Sequence[KeyState], revision: str) -> dict[str, KeyState]:
+    """Rows of an older revision as this version has them. Blocking."""
+    path = folder / f"from-{revision}.db"
+    opened = open_database(f"sqlite:///{path}")
+    migrate_now(opened.sync_url, revision)
+    database.fill(path, states)
+    migrate_now(opened.sync_url)
+    return database.read(path)
+
+
+def spoken(row: InboxRow) -> int:
+    """The id of what was said in an event, which grows with time; 0 when nothing was."""
+    payload = parse(row)
+    said = (payload.comment or payload.review) if payload is not None else None
+    return said.id if said is not None else 0
+
+
 @asynccontextmanager
 async def open_desk(session: Session, states: Sequence[KeyState]) -> AsyncIterator[Desk]:
     """A desk with these rows on it. Raises SettingsError, DatabaseError, StateError."""
@@ -83,7 +107,7 @@ async def open_desk(session: Session, states: Sequence[KeyState]) -> AsyncIterat
     metrics = Metrics()
     stores = Stores.over(opened, on_paid=metrics.paid, on_effect=metrics.effect)
     try:
-        await migrate(opened)
+        await create(opened)
         await asyncio.to_thread(database.fill, path, states)
         await asyncio.to_thread(database.reserve_ids, path, session.run.first_id + 1)
         github = GitHubService(session.connection, session.who.identity, stores.effects)

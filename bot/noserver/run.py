@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -23,7 +24,7 @@ from bot.github.service import GitHubService
 from bot.jobs.events import Labelled
 from bot.jobs.intake import interpret, repository_of
 from bot.jobs.job import Job
-from bot.noserver.books import Books
+from bot.noserver.books import Books, open_keys
 from bot.noserver.event import Arrived, Nothing, Round, Run, read_event, read_run, words_of
 from bot.noserver.ref import StateRef
 from bot.noserver.state import KeyState, Row
@@ -94,6 +95,10 @@ async def perform(
         exits.callback(ref.close)
         books = Books(ref, run.name, latest_revision(), clock)
         who, _ = await asyncio.gather(_who(connection, run, inputs), books.look())
+        if books.is_of_another_version:
+            from bot.noserver.desk import migrated
+
+            await books.upgrade(partial(migrated, folder))
         session = Session(run, inputs, folder, connection, who, books, pauses)
         if isinstance(event, Round):
             from bot.noserver.round import go_round
@@ -139,14 +144,15 @@ async def _handle(session: Session, event: Arrived) -> Ended:
         return Ended("no request of ours made this pull request")
     stored = _stored(session, event, key)
     known = books.read(key)
-    if event.words and event.words in _heard(known):
+    heard = bool(event.words) and event.words in _heard(known)
+    if heard and not open_keys([known]):
         return Ended("these words were heard already")
     service = GitHubService(session.connection, session.who.identity, EffectsInMemory())
     if known.job is None and is_job(key) and not await _may_begin(service, stored):
         return Ended("this concerns no request")
     if is_check(key):
         return await _work(session, known.added("inbox", [_row(stored)]), stored)
-    mine = KeyState(key).added("inbox", [_row(stored)])
+    mine = KeyState(key) if heard else KeyState(key).added("inbox", [_row(stored)])
     turn = await own_turn(books, mine, stored.event.delivery, session.pauses)
     if turn is None:
         return Ended("another run that was at work on this request heard it")

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.store.tables import metadata
 from bot.store.turns import TurnTaking
 
 BUSY_TIMEOUT_MS = 30_000
@@ -107,7 +108,8 @@ def latest_revision() -> str:
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def _migrate_now(sync_url: str) -> None:
+def migrate_now(sync_url: str, revision: str = "head") -> None:
+    """Run the migrations up to a revision, in this thread."""
     # Most starts find nothing to do; then nobody waits for Alembic to be imported.
     from alembic import command
     from alembic.config import Config
@@ -120,7 +122,7 @@ def _migrate_now(sync_url: str) -> None:
     try:
         with engine.connect() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     finally:
         engine.dispose()
 
@@ -131,7 +133,15 @@ async def migrate(database: Database) -> None:
     A schema that is ahead is left alone: migrations are forward-safe, so a process of the last version may go on.
     """
     if await current_revision(database) < latest_revision():
-        await asyncio.to_thread(_migrate_now, database.sync_url)
+        await asyncio.to_thread(migrate_now, database.sync_url)
+
+
+async def create(database: Database) -> None:
+    """Make the latest schema in an empty database at once, without Alembic and its steps."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        await connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (latest_revision(),))
 
 
 async def current_revision(database: Database) -> str:

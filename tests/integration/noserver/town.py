@@ -2,20 +2,24 @@
 
 import json
 import re
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bot.github.secrets import Secret
 from bot.jobs.job import Job, JobStatus
 from bot.noserver.books import Books
+from bot.noserver.event import words_of
 from bot.noserver.ref import REF, StateRef
 from bot.noserver.run import Ended, Inputs, perform
+from bot.noserver.state import KeyState
 from bot.noserver.worker import Pauses
-from bot.sandbox import actions
+from bot.sandbox import Seed, actions
 from bot.settings import load
 from bot.store.database import latest_revision
 from tests.e2e.town import FORM, LABEL, TITLE
@@ -34,9 +38,11 @@ class Town:
     root: Path
     token: str
     waiting: deque[Event]
+    hub: actions.Actions
     settings: dict[str, Any] = field(default_factory=dict)
     pauses: Pauses = QUICK
     runs: int = 7_000_000_000
+    ahead: float = 0.0
     ended: list[Ended] = field(default_factory=list)
 
     # --- a runner ----------------------------------------------------------------------------------------------------
@@ -70,7 +76,8 @@ class Town:
         environ = self.environ(event, payload or {})
         folder = Path(environ["RUNNER_TEMP"]) / "work"
         folder.mkdir()
-        ended = await perform(environ, self.inputs(), folder, **{"pauses": self.pauses, **options})
+        here: dict[str, Any] = {"pauses": self.pauses, "clock": lambda: time.time() + self.ahead}
+        ended = await perform(environ, self.inputs(), folder, **{**here, **options})
         self.ended.append(ended)
         return ended
 
@@ -78,6 +85,10 @@ class Town:
         """Run the workflow for every event that has come and those that come of it, one after the other."""
         while self.waiting:
             await self.run(*self.waiting.popleft())
+
+    def later(self, seconds: float) -> None:
+        """Leases know a clock of their own here, so that nobody waits for those of the dead."""
+        self.ahead += seconds
 
     # --- people ------------------------------------------------------------------------------------------------------
 
@@ -110,6 +121,12 @@ class Town:
     async def words(self, number: int) -> list[str]:
         return [each["body"] for each in await self.github.comments(number) if each["user"]["login"] == BOT]
 
+    async def assert_nothing_twice(self, number: int) -> None:
+        words = await self.words(number)
+        markers = [match[0] for body in words if (match := re.search(r"effect=[0-9a-f]+", body))]
+        assert len(markers) == len(words), "every comment of the bot carries its marker"
+        assert len(set(markers)) == len(markers), "a comment was posted twice"
+
     # --- what there is -----------------------------------------------------------------------------------------------
 
     @property
@@ -125,6 +142,28 @@ class Town:
         await books.look()
         return books
 
+    async def blobs(self) -> list[str]:
+        """The objects that the state ref holds."""
+        assert (await self.books()).snapshot is not None
+        return list((await self.books()).snapshot.blobs.values())  # type: ignore[union-attr]
+
+    async def heard(self, number: int) -> set[str]:
+        """What was said and dealt with."""
+        known = (await self.books()).read(f"{self.github.sandbox.repository.id}:{number}")
+        return {words_of(row) for row in known.of("inbox") if "done_by" in row}
+
+    async def change_job(self, number: int, **times: datetime) -> None:
+        """Change times of the job in the state."""
+        books = await self.books()
+        key = f"{self.github.sandbox.repository.id}:{number}"
+        books.clock = lambda: time.time() + self.ahead
+        known = (await books.take({key: KeyState(key)})).states[key]
+        assert known.job is not None
+        job = Job.model_validate_json(str(known.job["state"])).with_(**times).model_dump_json()
+        columns = {name: moment.strftime("%Y-%m-%d %H:%M:%S.%f") for name, moment in times.items()}
+        changed = replace(known, rows={**known.rows, "jobs": ({**known.job, **columns, "state": job},)})
+        await books.write({key: changed}, release=True)
+
     async def job(self, number: int) -> Job:
         books = await self.books()
         row = books.read(f"{self.github.sandbox.repository.id}:{number}").job
@@ -133,14 +172,14 @@ class Town:
 
 
 @asynccontextmanager
-async def town(root: Path, **settings: Any) -> AsyncIterator[Town]:
+async def town(root: Path, seed: Seed | None = None, **settings: Any) -> AsyncIterator[Town]:
     """A sandbox whose only bot is the workflow."""
     waiting: deque[Event] = deque()
-    async with github_sandbox(root / "github") as github:
+    async with github_sandbox(root / "github", seed) as github:
         sandbox = github.sandbox
         on_event: Callable[[str, dict[str, Any]], None] = lambda event, payload: waiting.append((event, payload))  # noqa: E731
         hub = actions.enable(sandbox.world, sandbox.repository, on_event)
-        yield Town(github, root, hub.token(sandbox.repository, PERMISSIONS), waiting, settings)
+        yield Town(github, root, hub.token(sandbox.repository, PERMISSIONS), waiting, hub, settings)
 
 
 __all__ = ["BOT", "LABEL", "Town", "town"]
