@@ -61,6 +61,10 @@ class Ledger(Protocol):
         """Words stored for this job, by kind and id: `issue_comment:5`, `pull_request_review:6`, ..."""
         ...
 
+    async def adopt(self, repository: Repository) -> None:
+        """Jobs of this repository that know it by another installation (of before, or none) know this one from now."""
+        ...
+
     async def deliver(self, delivery: SyntheticDelivery) -> bool:
         """Store it like any delivery and wake the job; False when this very delivery is known."""
         ...

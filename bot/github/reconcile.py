@@ -168,6 +168,7 @@ class Reconciler:
                 default_branch=listed.default_branch,
                 private=listed.private,
             )
+            await self.ledger.adopt(repository)
             found += await self.compare_repository(repository)
         return found
 

@@ -64,8 +64,24 @@ class Books:
     @property
     def is_of_another_version(self) -> bool:
         """Are the rows those of an older (or newer) version of the database?"""
+        return self.rows_revision != self.revision
+
+    @property
+    def rows_revision(self) -> str:
+        """The database revision of the rows; ours when there are none yet. Raises StateError."""
         assert self.snapshot is not None, "nothing was fetched yet"
-        return _revision(self.snapshot, self.revision) != self.revision
+        return _revision(self.snapshot, self.revision)
+
+    async def begin(self, states: Mapping[str, KeyState]) -> None:
+        """Write a whole state where there is none. Raises StateError when there is one."""
+
+        def change(snapshot: Snapshot) -> dict[str, bytes | None]:
+            if _paths(snapshot):
+                raise StateError("somebody else has just written a state there; nothing was written")
+            files: dict[str, bytes | None] = {state.path_of(key): self._bytes(each) for key, each in states.items()}
+            return self._with_leases(files, {}, snapshot)
+
+        self.snapshot = await asyncio.to_thread(self.ref.change, change, self.snapshot)
 
     async def upgrade(self, migrated: Callable[[list[KeyState], str], Mapping[str, KeyState]]) -> None:
         """Bring the rows of an older version to this one's revision, all at once. Raises StateError for a newer state.

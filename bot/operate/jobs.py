@@ -14,7 +14,7 @@ from bot.figures.jobs import job_summary, timeline_entry
 from bot.jobs.job import JobStatus
 from bot.operate.archive import export_to, import_from
 from bot.operate.orders import Order, give
-from bot.operate.session import UsageError, add_database, run_with_stores
+from bot.operate.session import UsageError, add_database, run_quietly, run_with_stores
 from bot.store.inbox import SET_ASIDE
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
@@ -38,6 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     out.add_argument("file", type=Path)
     into = actions.add_parser("import", help="read such a file into an empty, migrated database")
     into.add_argument("file", type=Path)
+    for action in (out, into):
+        action.add_argument(
+            "--state", metavar="URL", help="the git repository whose workflow runs keep the jobs (no-server mode)"
+        )
     for action in (listing, show, retry, cancel, out, into):
         add_database(action)
 
@@ -56,7 +60,22 @@ def run(arguments: argparse.Namespace) -> int:
             case "import":
                 _say(f"imported {await import_from(stores.database, arguments.file)} rows from {arguments.file}")
 
+    if getattr(arguments, "state", None):
+        return run_quietly(arguments, lambda: _move(arguments))
     return run_with_stores(arguments, work)
+
+
+async def _move(arguments: argparse.Namespace) -> None:
+    from bot.noserver.moving import export_state, import_state  # git and models, which no other action needs
+    from bot.noserver.state import StateError
+
+    try:
+        if arguments.action == "export":
+            _say(f"exported {await export_state(arguments.state, arguments.file)} rows to {arguments.file}")
+        else:
+            _say(f"imported {await import_state(arguments.state, arguments.file)} rows from {arguments.file}")
+    except StateError as error:
+        raise UsageError(str(error)) from None
 
 
 async def _list(stores: Stores, arguments: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,8 +22,13 @@ def add_database(parser: argparse.ArgumentParser) -> None:
 
 def run_with_stores(arguments: argparse.Namespace, work: Callable[[Stores], Awaitable[None]]) -> int:
     """Exit status: 0 done, 2 not possible (said on standard error)."""
+    return run_quietly(arguments, lambda: _with_stores(arguments.database, work))
+
+
+def run_quietly(arguments: argparse.Namespace, work: Callable[[], Coroutine[object, object, None]]) -> int:
+    """What an operator asked for, without a traceback. Exit status as above."""
     try:
-        asyncio.run(_with_stores(arguments.database, work))
+        asyncio.run(work())
     except (UsageError, SettingsError, DatabaseError) as error:
         reason = str(error)
     except (SQLAlchemyError, OSError) as error:

@@ -1,14 +1,16 @@
 """What reconciliation needs to know of jobs and stored events, and how it hands in what was missing."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 from sqlalchemy import or_, select
 
 from bot.github.missed import SyntheticDelivery
-from bot.jobs.job import ENDED, Job, JobStatus
+from bot.jobs.job import ENDED, Job, JobStatus, Repository
 from bot.jobs.payloads import Payload
+from bot.jobs.ports import SupersededError
 from bot.store.inbox import NewEvent
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
@@ -52,6 +54,23 @@ class SqlLedger:
         async with self._stores.database.engine.connect() as connection:
             rows = (await connection.execute(query)).all()
         return frozenset(f"{event}:{words}" for event, body in rows if (words := _words(body)))
+
+    async def adopt(self, repository: Repository) -> None:
+        query = select(jobs.c.key).where(
+            jobs.c.repo_id == repository.id,
+            jobs.c.installation_id != repository.installation_id,
+            jobs.c.status.in_(_OPEN),
+        )
+        async with self._stores.database.engine.connect() as connection:
+            keys = list((await connection.execute(query)).scalars())
+        for key in keys:
+            row = await self._stores.jobs.find(key)
+            if row is None:
+                continue
+            task = f"adopt:{repository.installation_id}:{row.rev}"
+            with suppress(SupersededError):  # somebody works on it; its next event brings the installation along
+                job = row.job.with_(repository=repository)
+                await self._stores.jobs.save(job, rev=row.rev, done=(), task=task)
 
     async def deliver(self, delivery: SyntheticDelivery) -> bool:
         event = NewEvent(

@@ -16,7 +16,7 @@ from bot.github.reconcile import Reconciler
 from bot.jobs import events as ev
 from bot.jobs.effects import ShowStatus
 from bot.jobs.intake import interpret
-from bot.jobs.job import ENDED, Job, JobStatus, Pull, job_key
+from bot.jobs.job import ENDED, Job, JobStatus, Pull, Repository, job_key
 from bot.repo_config import RepoConfig
 from bot.sandbox.faults import Fault, Kind
 from bot.subjects import ACCEPTED, subject
@@ -44,6 +44,10 @@ class Books:
 
     async def heard(self, key: str) -> frozenset[str]:
         return self.known
+
+    async def adopt(self, repository: Repository) -> None:
+        for key, job in self.jobs.items():
+            self.jobs[key] = job.with_(repository=repository) if job.repository.id == repository.id else job
 
     async def deliver(self, delivery: SyntheticDelivery) -> bool:
         assert len(delivery.delivery) <= 120, "the inbox takes no longer ids"
