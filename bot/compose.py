@@ -17,6 +17,7 @@ from bot.github.secrets import Secret
 from bot.github.service import GitHubService
 from bot.github.tokens import BadPrivateKeyError
 from bot.jobs.advance import Ports, advance_job
+from bot.jobs.claim import Claims
 from bot.jobs.identity import BotIdentity
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
@@ -26,7 +27,7 @@ from bot.progress import Progress
 from bot.pull_checks import PullChecks
 from bot.settings import PREFIX, Settings, SettingsError
 from bot.setup.welcome import Welcome
-from bot.store.keys import is_check, is_setup
+from bot.store.keys import is_check, is_pull, is_setup
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
@@ -112,8 +113,12 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
 
     welcome = Welcome(stores.jobs, github, wanted=settings.onboarding, action=settings.action)
 
+    claims = Claims(stores.jobs, github, lambda ids, key: stores.inbox.rekey(ids, key, _now()))
+
     async def advance(key: str, task: str, steps: Steps) -> None:
-        if is_check(key):
+        if is_pull(key):
+            await claims.advance(key, task, steps)
+        elif is_check(key):
             await pull_checks.advance(key, task, steps)
         elif is_setup(key):
             await welcome.advance(key, task, steps)

@@ -94,6 +94,12 @@ def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
     raise SubjectError(f"event {event!r} is not one we keep")
 
 
+def issue_of_branch(branch: str) -> int | None:
+    """The issue that a branch of ours is named after."""
+    match = _BRANCH.fullmatch(branch)
+    return int(match[1]) if match else None
+
+
 def is_talk(event: str, action: str, key: str, payload: Mapping[str, JsonValue]) -> bool:
     """Is it worth nothing without a job? What begins a job is not, nor what may concern a request whose job was lost:
     a branch named by us, or a command on an issue."""

@@ -16,6 +16,7 @@ from uuid import uuid4
 import structlog
 
 from bot.engine.runtime import WakeUp, wake_ups_for
+from bot.jobs.claim import may_be_lost
 from bot.jobs.events import OWN_EVENT, InboxRow
 from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
@@ -147,6 +148,7 @@ class Dispatcher:
             # Of a job we know: wake that. Of one we do not know its pull request is being made right now, or it is none
             # of ours: the sweeper asks again.
             keys += [(key, max(pulls)) for key in await self.inbox.rekey_pulls(self.clock())]
+            keys += [(stored.key, stored.id) for stored in kept if await self._is_unclaimed_command(stored)]
         await self._wake(keys)
 
     async def _wake(self, keys: Iterable[tuple[str, int]]) -> None:
@@ -170,7 +172,7 @@ class Dispatcher:
             if is_shared(found.key):
                 await self._fan_out(found.key)
                 continue
-            if is_pull(found.key):
+            if is_pull(found.key) and not await self._has_command(found):
                 await self.inbox.close_unclaimed(found.key, now)
                 continue
             if found.attempts >= self.max_attempts:
@@ -200,6 +202,17 @@ class Dispatcher:
                     self.look_at(due)
             except Exception:
                 _log.exception("housekeeping failed; it is tried again")
+
+    async def _is_unclaimed_command(self, stored: StoredEvent) -> bool:
+        event = stored.event
+        if not is_pull(stored.key) or not may_be_lost(event.event, event.action, event.body):
+            return False
+        return bool(await self.inbox.open_rows(stored.key, limit=1))
+
+    async def _has_command(self, found: OpenKey) -> bool:
+        """Should GitHub be asked (again) whose pull request it is?"""
+        rows = await self.inbox.open_rows(found.key) if found.attempts < self.max_attempts else []
+        return any(may_be_lost(row.event, row.action, row.body) for row in rows)
 
     async def _set_aside(self, found: OpenKey, now: datetime) -> None:
         reason = f"tried {found.attempts} times without success"

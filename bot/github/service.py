@@ -33,6 +33,7 @@ from bot.jobs.job import Actor, Pull, Repository, Role
 from bot.jobs.ports import BranchNow, Remains
 from bot.publish import newest_pull
 from bot.repo_config import InvalidConfigError, RepoConfig
+from bot.subjects import issue_of_branch
 from pipeline.models import Feedback, ReportedFinding, SkillDraft
 from pipeline.skills.fixing import MAX_PASSES, fixed_files
 from pipeline.skills.taxonomy import Taxonomy
@@ -226,6 +227,18 @@ class GitHubService:
                 return pull.state == "open" and pull.mergeable is False
             await self._connection.sleep(wait)
         return False
+
+    async def issue_of_pull(self, repository: Repository, pull_number: int) -> int | None:
+        """The issue whose skill this pull request of ours proposes; None when it is not ours."""
+        client = self._connection.client(repository, Purpose.READ)
+        at = {**_names(repository), "number": pull_number}
+        try:
+            pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
+        except GoneError:
+            return None
+        home, author = pull.head.repo, pull.user
+        ours = home is not None and home.id == repository.id and author is not None
+        return issue_of_branch(pull.head.ref) if ours and author and self.identity.is_login(author.login) else None
 
     async def said_on_pull(self, repository: Repository, pull_number: int) -> list[Feedback]:
         """What people said on a pull request, oldest first: reviews, line comments, comments; a bounded number."""

@@ -91,6 +91,10 @@ class GitHub(Protocol):
         """Does the open pull request conflict with its base, as far as GitHub can say by now?"""
         ...
 
+    async def issue_of_pull(self, repository: Repository, pull_number: int) -> int | None:
+        """The issue whose skill this pull request of ours proposes; None when it is not ours."""
+        ...
+
     async def said_on_pull(self, repository: Repository, pull_number: int) -> list[Feedback]:
         """What people said on a pull request, oldest first: reviews, line comments, comments; a bounded number."""
         ...

@@ -23,7 +23,7 @@ _TALK = (ev.Reviewed, ev.LineCommented)
 def may_concern_us(event: ev.Event, bot_login: str) -> bool:
     """Is it worth asking GitHub what is left? Only for words to us, and for what happens to a branch named by us."""
     if isinstance(event, ev.Commented):
-        return not event.on_pull and bool(grammar.parse(event.body, bot_login).commands)
+        return bool(grammar.parse(event.body, bot_login).commands)
     return isinstance(event, (*_TALK, ev.PullMerged, ev.PullClosed))
 
 
@@ -31,7 +31,7 @@ def rebuild(repository: Repository, remains: Remains, event: ev.Event, facts: Fa
     """The job as far as it can be rebuilt, told where people talk; no job when nothing shows that there was one."""
     if remains.pull is not None and remains.files:
         turn = Turn(_in_review(repository, remains, remains.pull, remains.files, facts), facts)
-        if isinstance(event, _TALK):
+        if isinstance(event, _TALK) or (isinstance(event, ev.Commented) and event.on_pull):
             turn.say(f"rebuilt:{remains.pull.number}", notices.rebuilt(), remains.pull.number, why=Occasion.OUTCOME)
         return Decision(turn.job, tuple(turn.effects))
     if not isinstance(event, ev.Commented):

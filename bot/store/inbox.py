@@ -322,6 +322,12 @@ class Inbox:
         async with self._engine.begin() as connection:
             await mark_done_within(connection, ids, by, now)
 
+    async def rekey(self, ids: Collection[int], key: str, now: datetime) -> None:
+        """These open rows belong to the job `key`, and are due at once."""
+        await self._update(
+            update(inbox).where(inbox.c.id.in_(list(ids)), inbox.c.done_by.is_(None)).values(key=key, next_at=now)
+        )
+
     async def rekey_pulls(self, now: datetime) -> set[str]:
         """Give open rows that arrived under a pull request to the job that made it; the keys of those jobs."""
         owner = select(jobs.c.key).where(jobs.c.pull_key == inbox.c.key)

@@ -34,6 +34,24 @@ async def test_a_review_goes_on_from_the_issue_and_the_branch(there: Town) -> No
     await there.assert_nothing_twice(number)
 
 
+async def test_a_command_on_the_pull_request_is_enough(there: Town) -> None:
+    number, pull = await there.to_review()
+    await _lose(there)
+    await there.say("morgan", pull["number"], f"/skill refine {TONE}")
+    after = await there.github.file(PATH, f"skill/issue-{number}")
+    assert after is not None
+    assert "write for users" in after.lower()
+    words = await there.words(pull["number"])
+    assert "were lost" in words[0]
+    assert "I pushed a commit for your review" in words[-1]
+    morgan = there.github.as_user("morgan")
+    await morgan.commit("by-hand", {"notes.md": "Mine.\n"}, "By hand")
+    mine = await morgan.open_pull("by-hand", "By hand")
+    await there.say("morgan", mine, "/skill status")
+    assert await there.words(mine) == [], "it is not ours"
+    await there.assert_nothing_twice(number)
+
+
 async def test_a_conversation_without_notes_says_so_and_can_be_started_again(there: Town) -> None:
     number = await there.file()
     await _lose(there)

@@ -1,7 +1,10 @@
 """The inbox table on both databases."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from bot.engine.dispatcher import Dispatcher
+from bot.engine.runtime import WakeUp
 from bot.store.inbox import PATIENT_TRIES, SET_ASIDE, NewEvent, retry_delay
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
@@ -127,3 +130,46 @@ async def test_events_of_a_pull_request_that_nobody_claims_are_closed_after_a_wh
     assert [found.key for found in await stores.inbox.due(late)] == [key]
     await stores.inbox.close_unclaimed(key, late)
     assert await stores.inbox.open_rows(key) == []
+
+
+class Woken:
+    """The engine, as far as the dispatcher needs it."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    async def wake(self, wake_ups: Sequence[WakeUp]) -> None:
+        self.keys += [wake_up.key for wake_up in wake_ups]
+
+    async def busy_keys(self) -> set[str]:
+        return set()
+
+    async def forget_finished(self, before: datetime) -> int:
+        return 0
+
+
+async def test_a_command_on_a_pull_request_is_asked_about_until_it_is_known_whose_it_is(stores: Stores) -> None:
+    talk = {"event": "issue_comment", "action": "created"}
+    new = [
+        event("a", pull_key(7, 9), body=b'"/skill status"', **talk),
+        event("b", pull_key(7, 8), body=b'"Nice"', **talk),
+    ]
+    stored = await stores.inbox.add(new)
+    woken, now = Woken(), NOON
+    dispatcher = Dispatcher(stores.inbox, stores.jobs, woken, 2, timedelta(days=1), stores.retain, clock=lambda: now)
+    dispatcher.stored(stored)
+    await dispatcher.dispatch()
+    assert woken.keys == [pull_key(7, 9)]
+    for _ in range(3):  # GitHub cannot say
+        now += timedelta(hours=1)
+        await dispatcher.sweep()
+    assert woken.keys == [pull_key(7, 9)] * 3
+    assert await stores.inbox.open_rows(pull_key(7, 8)) == []
+    assert await stores.inbox.open_rows(pull_key(7, 9)) == []
+
+
+async def test_rows_given_to_another_job_are_due_at_once(stores: Stores) -> None:
+    await stores.inbox.add([event("a", pull_key(7, 9)), event("b", pull_key(7, 9))])
+    await stores.inbox.mark_done([2], "t", NOON)
+    await stores.inbox.rekey([1, 2], "7:5", NOON)
+    assert [(found.key, found.last_id) for found in await stores.inbox.due(NOON)] == [("7:5", 1)]
