@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 
 from sqlalchemy import Insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -99,14 +100,19 @@ def increments_of_call(module: str, usage: Usage) -> list[Increment]:
 
 async def count_within(connection: AsyncConnection, at: datetime, increments: Sequence[Increment]) -> None:
     """Add to the figures of a day. Last in its transaction and in one order, so that two never wait for each other."""
-    if not increments:
+    sums: dict[tuple[str, str], tuple[int, float]] = {}
+    for each in increments:
+        key = each.figure.value, each.name[:80]
+        count, amount = sums.get(key, (0, 0.0))
+        sums[key] = count + each.count, amount + each.amount
+    if not sums:
         return
+    day = at.date().isoformat()
     rows = [
-        {"day": at.date().isoformat(), "figure": each.figure.value, "name": each.name[:80]}
-        | {"count": each.count, "amount": each.amount}
-        for each in sorted(increments, key=lambda each: (each.figure.value, each.name))
+        {"day": day, "figure": figure, "name": name, "count": count, "amount": amount}
+        for (figure, name), (count, amount) in sorted(sums.items())
     ]
-    await connection.execute(_upsert(connection.dialect.name).values(rows))
+    await connection.execute(_upsert(connection.dialect.name), rows)
 
 
 async def note_move_within(connection: AsyncConnection, job: Job) -> None:
@@ -123,6 +129,7 @@ async def note_move_within(connection: AsyncConnection, job: Job) -> None:
     await connection.execute(insert_ignoring_known(connection.dialect.name, job_moves, ["job_key", "number"]), values)
 
 
+@cache
 def _upsert(dialect: str) -> Insert:
     if dialect == "sqlite":
         small = sqlite.insert(daily_figures)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from bot.jobs.job import ENDED
-from bot.store.calls import JobCalls, OnPaid
+from bot.store.calls import JobCalls, OnPaid, PaidCalls
 from bot.store.database import Database, migrate
 from bot.store.effects import Effects, OnEffect
 from bot.store.history import History
@@ -30,6 +30,7 @@ class Stores:
     instances: Instances
     lease: Lease
     history: History
+    paid: PaidCalls
 
     on_paid: OnPaid | None = None
 
@@ -45,13 +46,13 @@ class Stores:
             instances=instances,
             lease=Lease(instances),
             history=History(database.engine),
+            paid=PaidCalls(database.engine),
             on_paid=on_paid,
         )
 
     def calls(self, job_key: str) -> JobCalls:
         """The paid model calls of one job."""
-        engine = self.database.engine
-        return JobCalls(engine, job_key, self.on_paid) if self.on_paid else JobCalls(engine, job_key)
+        return JobCalls(self.paid, job_key, self.on_paid) if self.on_paid else JobCalls(self.paid, job_key)
 
     async def migrate(self) -> None:
         await migrate(self.database)

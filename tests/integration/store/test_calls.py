@@ -1,9 +1,13 @@
 """Paid calls are stored before they are used, on both databases."""
 
 import asyncio
+from datetime import date
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
+from bot.store.database import Database
 from bot.store.stores import Stores
 from pipeline.models import Usage
 from pipeline.runtime import ModuleCall, StoredResult
@@ -51,3 +55,68 @@ async def test_when_two_ask_at_once_both_use_the_answer_that_was_stored_first(st
 
     both = await asyncio.gather(*(stores.calls("7:1").once(CALL, lambda t=t: run(t)) for t in "ab"))  # type: ignore[misc]
     assert both[0] == both[1]
+
+
+def commits_of(database: Database) -> list[str]:
+    """Grows with each transaction that is committed from now on."""
+    seen: list[str] = []
+    event.listen(database.engine.sync_engine, "commit", lambda connection: seen.append("commit"))
+    return seen
+
+
+def another(number: int) -> ModuleCall:
+    return CALL.model_copy(update={"key": f"{number:064}"})
+
+
+async def test_answers_that_come_together_become_durable_together(stores: Stores) -> None:
+    async def run() -> StoredResult:
+        return answer("x")
+
+    commits = commits_of(stores.database)
+    await asyncio.gather(*(stores.calls(f"7:{number}").once(another(number), run) for number in range(40)))
+    assert len(commits) <= 10
+    for number in range(40):
+        assert await stores.paid.find(f"7:{number}", another(number).key) == answer("x")
+    paid = {figure.count for figure in await stores.history.days(date.min) if figure.figure == "paid"}
+    assert paid == {40}, "each is counted once"
+
+
+async def test_the_same_question_twice_in_one_transaction_has_one_answer(stores: Stores) -> None:
+    first, second = await asyncio.gather(
+        *(stores.paid.add("7:1", CALL, answer(text), 0.1) for text in ("first", "second"))
+    )
+    assert (first, second) == (True, False)
+    assert await stores.paid.find("7:1", CALL.key) == answer("first")
+
+
+async def test_who_cannot_store_is_told_and_the_next_can(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = stores.paid._insert
+
+    async def broken(some: object) -> list[object]:
+        raise SQLAlchemyError("the disk is full")
+
+    monkeypatch.setattr(stores.paid, "_insert", broken)
+    told = await asyncio.gather(
+        *(stores.paid.add("7:1", another(n), answer("x"), 0) for n in range(3)), return_exceptions=True
+    )
+    assert [str(error) for error in told] == ["the disk is full"] * 3
+    monkeypatch.setattr(stores.paid, "_insert", really)
+    assert await stores.paid.add("7:1", CALL, answer("x"), 0)
+
+
+async def test_who_stops_waiting_leaves_a_stored_answer(stores: Stores) -> None:
+    waiting = asyncio.create_task(stores.paid.add("7:1", CALL, answer("x"), 0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert await stores.paid.add("7:1", another(1), answer("y"), 0)
+    assert await stores.paid.find("7:1", CALL.key) == answer("x")
+
+
+async def test_a_writer_that_is_cancelled_leaves_nobody_waiting(stores: Stores) -> None:
+    waiting = asyncio.create_task(stores.paid.add("7:1", CALL, answer("x"), 0))
+    await asyncio.sleep(0)
+    assert stores.paid._writing is not None
+    stores.paid._writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await stores.paid.add("7:1", another(1), answer("y"), 0)
