@@ -9,6 +9,7 @@ to the file (an operator's command) are still kept out by SQLite itself.
 import sqlite3
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 PATIENCE_SECONDS = 30.0
@@ -89,7 +90,11 @@ class TurnTaking(sqlite3.Connection):
             self.give_turn()
 
     def close(self) -> None:
+        """Ends its transaction first: SQLite keeps a closed connection, and its lock, as long as a cursor of it lives
+        on somewhere, as it does in the traceback of a task that was cancelled while it wrote."""
         try:
+            with suppress(sqlite3.ProgrammingError):  # closed already
+                super().rollback()
             super().close()
         finally:
             self.give_turn()

@@ -102,3 +102,16 @@ def test_who_waits_longest_is_next_and_patience_ends() -> None:
     for thread in threads:
         thread.join(5)
     assert order == [0, 1, 2]
+
+
+def test_a_closed_connection_holds_no_lock_though_a_cursor_of_it_lives_on(path: str) -> None:
+    cancelled = connect(path)
+    cursor = cancelled.execute("INSERT INTO t VALUES (1) RETURNING n")
+    cancelled.close()
+    other = connect(path)
+    other.execute("INSERT INTO t VALUES (2)")
+    other.commit()
+    assert other.execute("SELECT n FROM t").fetchall() == [(2,)]
+    cancelled.close()
+    assert cursor is not None
+    other.close()
