@@ -1,12 +1,16 @@
 """The composition root: settings in, everything that advances jobs out."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from pydantic import SecretStr
+
 from bot.app import Parts
+from bot.credentials import register_settings
 from bot.drafting import Drafting
 from bot.engine.runtime import Advance
 from bot.github.connection import GitHubOptions, connect
@@ -47,6 +51,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             f"{PREFIX}GITHUB_APP_ID and {PREFIX}GITHUB_PRIVATE_KEY (or ..._FILE) are needed. "
             "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
         )
+    register_settings(secrets_of(settings), dict(os.environ))
     authors = authors_of(settings)
     exits = AsyncExitStack()
     options = replace(github_options(settings, metrics), before_write=stores.lease.hold)
@@ -136,6 +141,18 @@ def github_options(settings: Settings, metrics: Metrics) -> GitHubOptions:
         api_url=settings.github_api_url,
         pace=Pace() if settings.github_pacing == "github" else _NO_PACE,
     )
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """Every value of the settings that must not be seen, by name; addresses with a password whole."""
+    found = {f"webhook_secret {n}": secret.decode() for n, secret in enumerate(settings.webhook_secrets)}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            found[name] = value.get_secret_value()
+        elif isinstance(value, str) and "://" in value and "@" in value:
+            found[name] = value
+    return found
 
 
 def read_prompts(settings: Settings) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.credentials import scrub_json
 from bot.jobs.advance import Interrupted
 from bot.jobs.job import Job, Repository
 from pipeline.checkpoints import WorkflowEvent
@@ -30,7 +31,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class InterruptibleCalls:
-    """A CallStore that asks nothing new once the job has something to hear; stored answers are always given."""
+    """A CallStore that asks nothing new once the job has something to hear; stored answers are always given.
+
+    A new answer is stored without what looks like a credential: no draft, question or report can show one.
+    """
 
     stored: CallStore
     interrupted: Callable[[], Awaitable[bool]]
@@ -39,7 +43,8 @@ class InterruptibleCalls:
         async def unless_interrupted() -> StoredResult:
             if await self.interrupted():
                 raise Interrupted
-            return await run()
+            answer = await run()
+            return answer.model_copy(update={"outputs": scrub_json(answer.outputs)})
 
         return await self.stored.once(call, unless_interrupted)
 

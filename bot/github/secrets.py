@@ -6,11 +6,12 @@ Known values go first because GitHub's tokens have no reliable shape (40 charact
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import NoReturn
 
 MASK = "[redacted]"
 _MIN_LENGTH = 8
+_LINE_LENGTH = 32
 _MAX_KNOWN = 4_096
 _PATTERNS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
@@ -23,6 +24,7 @@ _PATTERNS = re.compile(
 )
 
 _known: OrderedDict[str, None] = OrderedDict()
+_lasting: set[str] = set()
 
 
 def register_secret(value: str) -> None:
@@ -35,14 +37,26 @@ def register_secret(value: str) -> None:
         _known.popitem(last=False)
 
 
+def register_lasting(value: str) -> None:
+    """As `register_secret`, for values of the settings, never forgotten; of a key in lines, each line as well."""
+    for part in (value, *value.splitlines()):
+        if len(part) >= (_MIN_LENGTH if part == value else _LINE_LENGTH):
+            _lasting.add(part)
+
+
 def redact(text: str) -> str:
     """`text` without any registered secret and without anything that looks like one."""
-    return _PATTERNS.sub(MASK, redact_known(text))
+    return redact_patterns(redact_known(text))
+
+
+def redact_patterns(text: str, keep: Callable[[str], bool] = lambda value: False) -> str:
+    """`text` without anything that looks like a secret, but for what `keep` knows to be none."""
+    return _PATTERNS.sub(lambda found: found[0] if keep(found[0]) else MASK, text)
 
 
 def redact_known(text: str) -> str:
     """`text` without any registered secret; what people wrote that looks like one stays, as their files must."""
-    found = [value for value in _known if value in text]
+    found = [value for value in (*_lasting, *_known) if value in text]
     for value in sorted(found, key=len, reverse=True):  # one may be the beginning of another
         text = text.replace(value, MASK)
     return text

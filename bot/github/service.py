@@ -25,12 +25,13 @@ from bot.github.models import Account, FileContent, Issue, Permission, PullReque
 from bot.github.remarks import said_on_pull
 from bot.github.taxonomy import SkillsReader
 from bot.github.tokens import Purpose
-from bot.jobs.effects import Check, Effect, EffectResult, Fix, MergeBase, Publish
+from bot.jobs.effects import Check, Effect, EffectResult, Fix, MergeBase, Publish, Refused
 from bot.jobs.events import IssueSnapshot
 from bot.jobs.identity import BotIdentity
 from bot.jobs.issue_form import read_request
 from bot.jobs.job import Actor, Pull, Repository, Role
 from bot.jobs.ports import BranchNow, Remains
+from bot.outgoing import files_with_our_secrets, without_credentials
 from bot.publish import newest_pull
 from bot.repo_config import InvalidConfigError, RepoConfig
 from bot.subjects import issue_of_branch
@@ -252,7 +253,9 @@ class GitHubService:
             if (refused := refusal(error)) is None:
                 raise
             return refused
-        result = await perform(effect, context)
+        if isinstance(effect, Publish) and (found := files_with_our_secrets(effect.draft)):
+            return Refused(code="invalid", reason=f"{', '.join(found)} would show a secret of this service.")
+        result = await perform(without_credentials(effect), context)
         log.info("effect", job=job_key, effect=effect.key, kind=effect.kind, outcome=result.kind)
         return result
 

@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 from pydantic import ValidationError
 
+from bot.credentials import scrub
 from bot.jobs import events as ev
 from bot.jobs import payloads
 from bot.jobs.identity import BotIdentity
@@ -240,7 +241,7 @@ def _line_commented(reading: Reading) -> ev.Event | None:
 
 
 def _text(body: str | None) -> str:
-    return (body or "").replace("\r\n", "\n")[:MAX_BODY]
+    return scrub((body or "").replace("\r\n", "\n")[:MAX_BODY])
 
 
 # --- pull requests and checks ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from markdown_it import MarkdownIt
 
+from bot.credentials import scrub
 from pipeline.models import SkillRequest
 
 _NO_RESPONSE = "_No response_"
@@ -35,11 +36,11 @@ _parser = MarkdownIt("commonmark")
 
 
 def read_request(title: str, body: str, author: str) -> SkillRequest:
-    """The request in an issue. Untrusted throughout; cut to the bounds of SkillRequest."""
-    text = body.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")[:_MAX_TEXT]
+    """The request in an issue, without credentials. Untrusted throughout; cut to the bounds of SkillRequest."""
+    text = scrub(body.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")[:_MAX_TEXT])
     fields = form_fields(text)
     return SkillRequest(
-        title=_PREFIX.sub("", title.replace("\x00", "")).strip()[:_MAX_LINE],
+        title=_PREFIX.sub("", scrub(title.replace("\x00", ""))).strip()[:_MAX_LINE],
         text=text,
         author=author[:100],
         **{name: _bounded(name, answer) for name, answer in fields.items()},

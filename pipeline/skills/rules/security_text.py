@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pipeline.skills.document import LineMap
 from pipeline.skills.findings import Provenance, Severity
@@ -292,6 +293,31 @@ def entropy(text: str) -> float:
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values()) if text else 0.0
 
 
+class Credential(NamedTuple):
+    """A value in a provider's format that does not look like an example."""
+
+    name: str
+    value: str
+    start: int
+    end: int
+
+
+def is_example(value: str) -> bool:
+    """Does a value in a provider's format say that it is none, or is it too regular to be random?"""
+    body = re.sub(r"^.*?(?:[_-]|AKIA|ASIA|AIza|\.|-----\s)", "", value, count=1)
+    if _EXAMPLE.search(value.replace("hooks.slack", "").replace("webhooks", "").replace("PRIVATE KEY", "")):
+        return True
+    return entropy(body) < 3.0 or len(set(body)) < 8
+
+
+def real_credentials(text: str) -> Iterator[Credential]:
+    """Everything in a provider's format that is no example, kind by kind."""
+    for name, needle, pattern in _CREDENTIALS:
+        for found in pattern.finditer(text) if needle in text else ():
+            if not is_example(found[0]):
+                yield Credential(name, found[0], found.start(), found.end())
+
+
 @rule(
     "SEC007",
     Severity.ERROR,
@@ -309,18 +335,11 @@ def entropy(text: str) -> float:
 def no_credentials(skill: Subject) -> Iterator[Problem]:
     for path, text in texts(skill):
         lines: LineMap | None = None
-        for name, needle, pattern in _CREDENTIALS:
-            for found in pattern.finditer(text) if needle in text else ():
-                value = found[0]
-                body = re.sub(r"^.*?(?:[_-]|AKIA|ASIA|AIza|\.|-----\s)", "", value, count=1)
-                if _EXAMPLE.search(value.replace("hooks.slack", "").replace("webhooks", "").replace("PRIVATE KEY", "")):
-                    continue
-                if entropy(body) < 3.0 or len(set(body)) < 8:
-                    continue
-                lines = lines or LineMap.of(text)
-                masked = f"{value[:8]}…" if "PRIVATE" not in value else "-----BEGIN…"
-                span = lines.span(found.start(), found.start() + len(value.split("\n", 1)[0]))
-                yield Problem(f"looks like a real {name}: {shown(masked)}", span, file=path, evidence=shown(masked))
+        for name, value, start, _ in real_credentials(text):
+            lines = lines or LineMap.of(text)
+            masked = f"{value[:8]}…" if "PRIVATE" not in value else "-----BEGIN…"
+            span = lines.span(start, start + len(value.split("\n", 1)[0]))
+            yield Problem(f"looks like a real {name}: {shown(masked)}", span, file=path, evidence=shown(masked))
         lowered = text.lower()
         for found in _ASSIGNED.finditer(lowered) if len(lowered) == len(text) else ():
             if not _SECRET_NAME.search(lowered, max(0, found.start() - 60), found.start()):

@@ -169,6 +169,14 @@ async def test_errors_never_show_a_token(api: GitHubApi, script: Script) -> None
     assert token not in str(caught.value)
 
 
+async def test_no_request_carries_a_secret_whatever_asked_for_it(api: GitHubApi, script: Script) -> None:
+    token = f"ghs_{1:040d}"  # the one it is authorised by
+    script.on(f"PATCH {ISSUE_PATH}", says(OPEN))
+    await api.patch(ISSUE, AT, {}, Issue)
+    await api.patch(ISSUE, AT, {"body": f"a {token}", "labels": [{"name": token}]}, Issue)
+    assert script.calls(f"PATCH {ISSUE_PATH}")[1].body == {"body": "a [redacted]", "labels": [{"name": "[redacted]"}]}
+
+
 # --- limits and pacing -----------------------------------------------------------------------------------------------
 
 
