@@ -140,7 +140,7 @@ class Runner:
             "GITHUB_JOB": "validate",
             "GITHUB_OUTPUT": str(output),
             "GITHUB_REPOSITORY": environ.get("GITHUB_REPOSITORY", "octo/skills"),
-            "GITHUB_RUN_ID": "4242",
+            "GITHUB_RUN_ID": environ.get("GITHUB_RUN_ID", "4242"),
             "GITHUB_SERVER_URL": environ.get("GITHUB_SERVER_URL", "https://github.invalid"),
             "GITHUB_SHA": state.sha,
             "GITHUB_STEP_SUMMARY": str(summary),
