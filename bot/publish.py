@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from bot.base import default_branch, onto_base, write_tree
 from bot.github.effects import marker, pull_body
 from bot.github.effects.context import ATTEMPTS, Context
+from bot.github.effects.rest import with_rest
 from bot.github.errors import (
     ConflictError,
     ForbiddenError,
@@ -114,7 +115,8 @@ async def _open_pull(effect: Publish, pull: PullRequest | None, context: Context
         pull = await _reopened(pull, context)
     if pull is not None:
         return pull
-    body = f"{pull_body.region(effect.body)}\n\n{marker.marker(context.job_key, effect.key)}"
+    text = await with_rest(effect.body, effect.rest, context)
+    body = f"{pull_body.region(text)}\n\n{marker.marker(context.job_key, effect.key)}"
     if len(body) > marker.MAX_BODY:
         return Refused(code="invalid", reason=f"The description has {len(body):,} characters; GitHub takes 65,536.")
     base = await default_branch(context)

@@ -247,6 +247,11 @@ def not_published(reason: str) -> str:
     )
 
 
+def in_full(url: str) -> str:
+    """Below a text that had to leave something out: where all of it is."""
+    return f"**In full:** <{url}>"
+
+
 def conflict() -> str:
     """On the pull request, when the default branch has moved so that it cannot be merged any more."""
     return (

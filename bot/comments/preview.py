@@ -14,6 +14,30 @@ _NOTICE_ROOM = 2_000
 
 def render(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> str:
     """Everything needed to decide; the files folded, shortened visibly if the comment would grow too long."""
+    head, foot = _around(checkpoint, requester, drafter)
+    return fit("\n\n".join([head, *_documents(checkpoint, _room(head, foot)), foot])).body
+
+
+def rest(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> str:
+    """All files in full, as one file, when the comment cannot show them; "" when it does."""
+    whole = [
+        (path, text, code_block(text, _language(path)))
+        for path, text in {"SKILL.md": checkpoint.document, **checkpoint.bundled}.items()
+    ]
+    folded = "".join(details(f"{path} ({size(len(text.encode()))})", block) for path, text, block in whole)
+    spare = _LEAST_SHOWN + (_NOTICE_ROOM if checkpoint.bundled else 0)
+    if len(folded) + 102 * len(whole) + spare < _room(*_around(checkpoint, requester, drafter)):
+        return ""
+    title = f"# The draft in {inline_code(checkpoint.path)}, version {inline_code(checkpoint.digest[:8])}"
+    return "\n\n".join([title, *(f"## {inline_code(path)}\n\n{block}" for path, _, block in whole)]) + "\n"
+
+
+def _room(head: str, foot: str) -> int:
+    return ROOM - len(head) - len(foot) - 200
+
+
+def _around(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> tuple[str, str]:
+    """What stands before and after the files."""
     digest = checkpoint.digest[:8]
     head = "\n\n".join(
         part
@@ -35,8 +59,7 @@ def render(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> str:
         f"pull request. Or reply with what should change, and I write the next version. "
         f"{command(Verb.CANCEL)} stops here."
     )
-    documents = _documents(checkpoint, ROOM - len(head) - len(foot) - 200)
-    return fit("\n\n".join([head, *documents, foot])).body
+    return head, foot
 
 
 def superseded(checkpoint_short_digest: str) -> str:

@@ -11,7 +11,7 @@ from bot.commands.table import Verb
 from bot.comments.installers import ways
 from bot.comments.markdown import cell, details, fit, inline_code, safe_block, safe_inline, safe_plain, suggestion
 from bot.comments.preview import change_list
-from bot.comments.report import findings_table, quality_table, tally
+from bot.comments.report import MAX_ROWS, findings_table, quality_table, tally
 from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent, usage_of, written_by
 from bot.jobs.job import Job
 from bot.repo_config import RepoConfig
@@ -19,6 +19,7 @@ from pipeline.models import Change, TestCases
 from pipeline.revision import version_of
 
 _MOST_RISKS = 10
+TOO_LONG = "The report is too long to show here; the findings are in the check run of this pull request as well."
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")
 
 
@@ -31,6 +32,21 @@ def title(job: Job) -> str:
 
 def body(job: Job, config: RepoConfig) -> str:
     """The bot-owned region of the pull request's body."""
+    return fit(_above_the_report(job, config), _report(job), TOO_LONG).body
+
+
+def rest(job: Job, config: RepoConfig) -> str:
+    """The report in full, as a file, when the body cannot hold all of it; "" otherwise."""
+    validation = job.journey.validation
+    if validation is None:
+        return ""
+    left_out = fit(_above_the_report(job, config), _report(job), TOO_LONG).overflow_text is not None
+    if not left_out and len(validation.findings) <= MAX_ROWS:
+        return ""
+    return f"# Report on {inline_code(_name(job))}\n\n{_report(job, rows=len(validation.findings))}\n"
+
+
+def _above_the_report(job: Job, config: RepoConfig) -> str:
     parts = [
         f"Closes #{job.issue_number}",
         _what(job),
@@ -39,16 +55,19 @@ def body(job: Job, config: RepoConfig) -> str:
         _how_to_review(),
         details("Where this comes from", _provenance(job, config)),
     ]
-    long_parts: list[str] = []
+    return "\n\n".join(part for part in parts if part)
+
+
+def _report(job: Job, rows: int = MAX_ROWS) -> str:
     validation = job.journey.validation
-    if validation:
-        report = f"{findings_table(validation.findings)}\n\n{quality_table(validation.quality)}"
-        long_parts.append(details(f"Validation report: {tally(validation.findings)}", report))
-        if validation.test_cases.triggers:
-            count = counted(len(validation.test_cases.triggers), "trigger test")
-            long_parts.append(details(count, _triggers(validation.test_cases, validation.trigger_losses)))
-    notice = "The report is too long to show here; it is in the check run of this pull request."
-    return fit("\n\n".join(part for part in parts if part), "\n\n".join(long_parts), notice).body
+    if validation is None:
+        return ""
+    report = f"{findings_table(validation.findings, rows)}\n\n{quality_table(validation.quality)}"
+    parts = [details(f"Validation report: {tally(validation.findings)}", report)]
+    if validation.test_cases.triggers:
+        count = counted(len(validation.test_cases.triggers), "trigger test")
+        parts.append(details(count, _triggers(validation.test_cases, validation.trigger_losses)))
+    return "\n\n".join(parts)
 
 
 def commit_message(job: Job, *, round_summary: str) -> str:

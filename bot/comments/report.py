@@ -93,6 +93,14 @@ def validate_checkpoint(checkpoint: ValidateCheckpoint, requester: str) -> str:
     )
 
 
+def validate_rest(checkpoint: ValidateCheckpoint) -> str:
+    """Findings and document in full, as a file, when the comment cannot hold all of them; "" otherwise."""
+    whole = code_block(checkpoint.document, "markdown")
+    if len(checkpoint.findings) <= MAX_ROWS and whole == code_block(checkpoint.document, "markdown", 30_000):
+        return ""
+    return f"# Findings\n\n{findings_table(checkpoint.findings, len(checkpoint.findings))}\n\n# SKILL.md\n\n{whole}\n"
+
+
 def check_summary(findings: Sequence[ReportedFinding], *, path: str, annotated: int | None = None) -> str:
     """The check run's summary for the skill at `path`. `annotated`: findings with an annotation, if not all."""
     place = inline_code(path)

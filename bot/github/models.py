@@ -185,11 +185,18 @@ class FileContent(Remote):
     encoding: str = ""
     size: int = 0
     sha: str = ""
+    html_url: str = ""
 
     @property
     def text(self) -> str:
         """The file's text. Above 1 MB GitHub leaves the content out: look at `size` first."""
         return base64.b64decode(self.content).decode(errors="replace")
+
+
+class Stored(Remote):
+    """The answer to a file that was written."""
+
+    content: FileContent
 
 
 class Permission(Remote):

@@ -45,14 +45,22 @@ class Turn:
     def do(self, *effects: fx.Effect) -> None:
         self.effects.extend(effects)
 
-    def say(self, key: str, body: str, number: int | None = None, *, why: Occasion = Occasion.REPLY) -> None:
+    def say(
+        self,
+        key: str,
+        body: str,
+        number: int | None = None,
+        *,
+        why: Occasion = Occasion.REPLY,
+        rest: fx.Rest | None = None,
+    ) -> None:
         """A comment, unless the repository does not want this kind of them."""
         level = Level(self.facts.config.notifications)
         if not wanted(why, level):
             return
         people = [self.job.requester, *([self.facts.actor] if self.facts.actor else [])]
         text = addressed(body, people, level)
-        self.do(fx.Say(key=f"say:{key}", number=number or self.job.issue_number, body=text))
+        self.do(fx.Say(key=f"say:{key}", number=number or self.job.issue_number, body=text, rest=rest))
 
     def say_once(self, what: str, body: str, *, why: Occasion = Occasion.REPLY) -> None:
         """A sentence that is said once in the life of the job."""

@@ -21,6 +21,13 @@ class React(Value):
     content: Reaction
 
 
+class Rest(Value):
+    """What finds no room in a text: a Markdown file that the text links to."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,80}\.md$")
+    text: str
+
+
 class Say(Value):
     """A new comment on the issue (or pull request) `number`: only when a person must act or asked."""
 
@@ -28,6 +35,7 @@ class Say(Value):
     key: str
     number: int
     body: str
+    rest: Rest | None = None
 
 
 class Amend(Value):
@@ -80,6 +88,7 @@ class Publish(Value):
     body: str
     known_head: str = Field("", description="head that the draft goes on from; another one means somebody pushed")
     reopen: bool = Field(False, description="a person asked to take up a pull request that somebody had closed")
+    rest: Rest | None = None
     onto_base: bool = Field(False, description="merge the default branch as well: the pull request conflicts with it")
 
 
@@ -134,6 +143,7 @@ class UpdatePull(Value):
     key: str
     number: int
     body: str
+    rest: Rest | None = None
 
 
 class Close(Value):

@@ -77,7 +77,7 @@ def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
         if shown:
             turn.do(fx.Amend(key=f"superseded:{shown.key}", said=shown.key, body=preview.superseded(shown.digest[:8])))
         turn.change(shown_preview={"key": f"say:{checkpoint_key(job)}", "digest": checkpoint.digest})
-    turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint), why=Occasion.QUESTION)
+    _ask(turn, checkpoint)
     waiting = {
         "pending_user_input": JobStatus.PENDING_USER_INPUT,
         "pending_hitl": JobStatus.PENDING_HITL,
@@ -89,7 +89,23 @@ def unlocked(turn: Turn) -> None:
     """The open question again, in case the lock kept it from being asked: its key makes a second one impossible."""
     job, checkpoint = turn.job, turn.job.journey.checkpoint
     if job.status in WAITING and checkpoint is not None:
-        turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint), why=Occasion.QUESTION)
+        _ask(turn, checkpoint)
+
+
+def _ask(turn: Turn, checkpoint: Checkpoint) -> None:
+    job = turn.job
+    rest = None
+    if isinstance(checkpoint, PreviewCheckpoint | ValidateCheckpoint):
+        text = checkpoint_rest(job, checkpoint)
+        rest = fx.Rest(name=f"{checkpoint.kind}-{checkpoint.digest[:8]}.md", text=text) if text else None
+    turn.say(checkpoint_key(job), checkpoint_text(job, checkpoint), why=Occasion.QUESTION, rest=rest)
+
+
+def checkpoint_rest(job: Job, checkpoint: PreviewCheckpoint | ValidateCheckpoint) -> str:
+    """What the checkpoint's comment has to leave out, in full; "" when it leaves out nothing."""
+    if isinstance(checkpoint, PreviewCheckpoint):
+        return preview.rest(checkpoint, job.requester, job.journey.drafter)
+    return report.validate_rest(checkpoint)
 
 
 def checkpoint_text(job: Job, checkpoint: Checkpoint) -> str:
@@ -123,6 +139,9 @@ def _publish(turn: Turn) -> None:
             commit_message=pull.commit_message(job, round_summary=summary),
             title=pull.title(job),
             body=pull.body(job, turn.facts.config),
+            rest=fx.Rest(name=f"report-{draft.short_digest}.md", text=rest)
+            if (rest := pull.rest(job, turn.facts.config))
+            else None,
             known_head=job.pull.seen if job.pull else "",
             reopen=job.reopening,
             onto_base=job.onto_base,
@@ -179,7 +198,7 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
     )
     if refined:
         _answer_reviewers(turn, changes, effect.key)
-        turn.do(fx.UpdatePull(key=f"body:{effect.key}", number=result.pull_number, body=effect.body))
+        turn.do(fx.UpdatePull(key=f"body:{effect.key}", number=result.pull_number, body=effect.body, rest=effect.rest))
     elif first or job.reopening:
         turn.say(f"ready:{result.pull_number}:{job.moves}", pull.ready(turn.job), why=Occasion.QUESTION)
     for feedback in job.deferred:

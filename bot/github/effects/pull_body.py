@@ -2,6 +2,7 @@
 
 from bot.github.effects import marker
 from bot.github.effects.context import Context
+from bot.github.effects.rest import with_rest
 from bot.github.models import PullRequest
 from bot.jobs.effects import EffectResult, Refused, UpdatePull
 
@@ -14,7 +15,7 @@ _PULL = "/repos/{owner}/{repo}/pulls/{number}"
 async def update_pull(effect: UpdatePull, context: Context) -> EffectResult:
     there = context.at(number=effect.number)
     pull = await context.talk.getitem(_PULL, there, PullRequest)
-    body = with_region(pull.body or "", effect.body)
+    body = with_region(pull.body or "", await with_rest(effect.body, effect.rest, context))
     if len(body) > marker.MAX_BODY:
         return Refused(code="invalid", reason=f"The description has {len(body):,} characters; GitHub takes 65,536.")
     if not marker.same_text(pull.body, body):

@@ -2,6 +2,7 @@
 
 from bot.github.effects import marker
 from bot.github.effects.context import Context
+from bot.github.effects.rest import with_rest
 from bot.github.models import Comment
 from bot.jobs.effects import EffectResult, Refused, Say
 
@@ -9,7 +10,8 @@ from bot.jobs.effects import EffectResult, Refused, Say
 async def say(effect: Say, context: Context) -> EffectResult:
     if known := await context.log.find(context.job_key, effect.key):
         return known.result
-    body = marker.marked(effect.body, context.job_key, effect.key)
+    text = await with_rest(effect.body, effect.rest, context)
+    body = marker.marked(text, context.job_key, effect.key)
     if len(body) > marker.MAX_BODY:
         return Refused(code="invalid", reason=f"The comment has {len(body):,} characters; GitHub takes 65,536.")
 

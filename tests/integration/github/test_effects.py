@@ -20,6 +20,7 @@ from bot.jobs.effects import (
     React,
     Refused,
     ReplyInThread,
+    Rest,
     Say,
     SetState,
     ShowStatus,
@@ -564,3 +565,43 @@ async def test_a_picture_that_a_person_added_is_not_ours_to_delete(here: Town) -
     later = publication(issue, draft(SKILL + "\nB.\n"), "publish:2", known_head=commit["sha"])
     second = await _published(here, later, issue)
     assert "skills/release-notes/assets/x.png" in await _files(here, second.head_sha)
+
+
+# --- what finds no room ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [None, Kind.DROP_AFTER], ids=str)
+async def test_what_finds_no_room_is_a_file_on_a_branch_of_its_own(here: Town, kind: Kind | None) -> None:
+    issue = await here.open_issue()
+    said = Say(key="say:p", number=issue, body="Preview", rest=Rest(name="preview-1a.md", text="# All\n\nOf it.\n"))
+    if kind is not None:
+        here.trouble(kind, times=3)
+    await here.perform(said, issue)
+    here.log.forget()
+    again = said.model_copy(update={"key": "say:q", "body": "The same"})
+    await here.perform(again, issue)
+    (_, first), (_, second) = await here.comments(issue)
+    link = f"/blob/skill-fleet/issue-{issue}/.skill-fleet/issue-{issue}/preview-1a.md>"
+    assert first.startswith("Preview\n\n**In full:** <")
+    assert link in first
+    assert link in second
+    branch = f"skill-fleet/issue-{issue}"
+    file = await here.ask("GET", f"/contents/.skill-fleet/issue-{issue}/preview-1a.md?ref={branch}")
+    assert base64.b64decode(file["content"]).decode() == "# All\n\nOf it.\n"
+    assert len(await here.ask("GET", f"/commits?sha={branch}")) == 2, "written once"
+    published = await here.perform(publication(issue, draft(), rest=said.rest), issue)
+    assert isinstance(published, Published)
+    pull = await here.ask("GET", f"/pulls/{published.pull_number}")
+    assert link in pull["body"]
+    files = await here.ask("GET", f"/pulls/{published.pull_number}/files")
+    assert [file["filename"] for file in files] == ["skills/release-notes/SKILL.md"], (
+        "merging adds nothing but the skill"
+    )
+
+
+async def test_a_repository_that_takes_no_such_branch_is_told_without_the_link(here: Town) -> None:
+    issue = await here.open_issue()
+    here.trouble(Kind.STATUS, status=422, body='{"message": "Repository rule violations found"}')
+    await here.perform(Say(key="say:p", number=issue, body="Preview", rest=Rest(name="p.md", text="All")), issue)
+    ((_, body),) = await here.comments(issue)
+    assert body.startswith("Preview\n\n<!--")

@@ -314,6 +314,8 @@ def _texts(kit: Kit) -> dict[str, str]:
         "questions.clarify last": questions.clarify(kit.clarify(last=True), "ada"),
         "questions.structure_fix": questions.structure_fix(kit.structure_fix(), "ada"),
         "questions.confirm": questions.confirm(kit.confirm(), "ada"),
+        "preview.rest": preview.rest(kit.preview(), "ada", "openai/gpt-oss"),
+        "report.validate_rest": report.validate_rest(kit.validate(severity="error")),
         "preview.render": preview.render(kit.preview(), "ada", "openai/gpt-oss"),
         "preview.render outline": preview.render(
             kit.preview().model_copy(update={"changes": [], "findings": [], "near_duplicates": []}), "ada", "outline"
@@ -332,6 +334,7 @@ def _texts(kit: Kit) -> dict[str, str]:
         ),
         "report.check_summary pass": report.check_summary([], path="skills/pdf-forms"),
         "pull.title": pull.title(kit.job()),
+        "pull.rest": pull.rest(kit.job(), config),
         "pull.body": pull.body(kit.job(), config),
         "pull.body outline": pull.body(kit.job(journey=kit.journey(drafter="outline", validation=None)), config),
         "pull.commit_message first": pull.commit_message(
@@ -389,6 +392,7 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.failed retryable": notices.failed(failure),
         "notices.failed final": notices.failed(failure.model_copy(update={"retryable": False})),
         "notices.rejected with remarks": notices.rejected(say("grace"), remarks=2),
+        "notices.in_full": notices.in_full("https://github.com/acme/skills/blob/skill-fleet/issue-7/a.md"),
         "notices.conflict": notices.conflict(),
         "notices.changed_on_base": notices.changed_on_base(),
         "notices.conflict_by_hand": notices.conflict_by_hand(say("Both this branch and main changed NOTES.md")),

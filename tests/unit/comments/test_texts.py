@@ -56,6 +56,8 @@ def test_nothing_active_gets_through_but_what_the_bot_means(name: str) -> None:
     meant = {"mention '@ada'", "mention '@mallory'", "issue '#8'"} | (
         {"issue '#7'"} if name.startswith("pull.body") else set()
     )
+    if name == "notices.in_full":
+        meant |= {"link 'https://github.com/acme/skills/blob/skill-fleet/issue-7/a.md'"}
     if name in {"pull.thread_suggestion", "report.fix_suggestion"}:
         meant |= {"drawing 'suggestion'"}
     found = [found for found in active_in(hostile[name]) if not OURS.match(found)]
@@ -84,6 +86,9 @@ def test_a_document_of_any_size_fits_and_the_cut_is_announced() -> None:
     assert "more characters are not shown" in text
     assert text.rstrip().endswith("stops here.")
     assert active_in(text)[0] == "mention '@ada'"
+    rest = preview.rest(long, "ada", "outline")
+    assert DOCUMENT * 2_000 in rest
+    assert active_in(rest) == []
 
 
 def test_every_file_that_an_approval_covers_is_in_the_preview() -> None:
@@ -102,6 +107,20 @@ def test_files_without_room_in_the_preview_are_named_with_their_size() -> None:
     assert "<summary>SKILL.md" in text
     assert "`references/part-5.md` (30.0 kB)" in text
     assert "more files" in text
+    rest = preview.rest(REALISTIC.preview().model_copy(update={"bundled": files}), "ada", "outline")
+    assert all(f"## `{path}`\n\n```markdown\n{content}\n```" in rest for path, content in files.items())
+
+
+@pytest.mark.parametrize("spare", range(-4_500, 4_500, 300))
+def test_whatever_the_preview_leaves_out_is_in_its_file(spare: int) -> None:
+    """Around the limit, where one file more or less finds room."""
+    files = {"references/a.md": "a" * (27_000 + spare), "references/b.md": "b" * 27_000, "references/c.md": "c"}
+    checkpoint = REALISTIC.preview().model_copy(update={"bundled": files})
+    text = preview.render(checkpoint, "ada", "outline")
+    if "not shown" in text.lower():
+        assert preview.rest(checkpoint, "ada", "outline")
+    else:
+        assert all(content in text for content in files.values())
     assert text.rstrip().endswith("stops here.")
 
 
@@ -121,6 +140,10 @@ def test_a_pull_request_body_of_any_size_fits_and_says_where_the_rest_is() -> No
     assert len(text) <= ROOM
     assert text.startswith("Closes #7")
     assert "in the check run" in text
+    rest = pull.rest(job.with_(journey=many), REALISTIC_CONFIG)
+    assert rest.count("| ❌ error |") == 400
+    few = job.journey.model_copy(update={"validation": validation.model_copy(update={"findings": findings[:20]})})
+    assert pull.rest(job.with_(journey=few), REALISTIC_CONFIG) == "", "all of it is in the body"
 
 
 def test_the_status_comment_does_not_change_while_nothing_happens() -> None:

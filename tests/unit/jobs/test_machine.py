@@ -13,7 +13,7 @@ from bot.jobs.job import ENDED, TRANSITIONS, WAITING, Job, JobStatus, Role
 from bot.jobs.machine import decide, queue_after, settle, status_body
 from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
-from pipeline.models import Change, Feedback
+from pipeline.models import Change, Feedback, ReportedFinding
 from tests.unit.jobs import builders as make
 
 
@@ -683,3 +683,25 @@ def test_a_pull_request_reopened_with_new_commits_has_them_checked() -> None:
     assert decision.job is not None
     assert decision.job.status is JobStatus.IN_REVIEW
     assert [effect.head_sha for effect in decision.effects if isinstance(effect, fx.Check)] == ["b" * 40]
+
+
+def test_what_a_preview_leaves_out_is_kept_as_a_file() -> None:
+    long = make.draft("# Release notes\n\n" + "All of it counts.\n" * 5_000)
+    journey = make.at_preview(of=long)
+    job = make.job(JobStatus.RUNNING, journey.model_copy(update={"status": "running"}))
+    [said] = [effect for effect in decide(job, make.ended(journey), make.facts()).effects if isinstance(effect, fx.Say)]
+    assert said.rest is not None
+    assert said.rest.name == f"preview-{long.short_digest}.md"
+    assert long.skill_content.strip() in said.rest.text
+    short = decide(make.job(JobStatus.RUNNING), make.ended(make.at_preview()), make.facts()).effects
+    assert [effect.rest for effect in short if isinstance(effect, fx.Say)] == [None]
+
+
+def test_a_report_longer_than_the_description_is_kept_as_a_file() -> None:
+    finding = ReportedFinding(rule="X", severity="info", message="m" * 300, file="SKILL.md", line=1, column=1)
+    checked = make.validation().model_copy(update={"findings": [finding] * 60})
+    journey = make.completed().model_copy(update={"validation": checked})
+    effects = decide(make.job(JobStatus.RUNNING), make.ended(journey), make.facts()).effects
+    [publish] = [effect for effect in effects if isinstance(effect, fx.Publish)]
+    assert publish.rest is not None
+    assert publish.rest.text.count("| 💡 hint |") == 60

@@ -1,0 +1,87 @@
+"""What finds no room in a comment or description: a file on a branch of its own, and the link to it below the text.
+
+Not on the pull request's branch: merging adds the skill and nothing else. The branch is never merged; it may be deleted
+when nobody needs it any more. Where it cannot be written (a rule of the repository), the text goes out without link.
+"""
+
+import base64
+
+import structlog
+from pydantic import JsonValue
+
+from bot.comments.notices import in_full
+from bot.github.effects.context import Context
+from bot.github.errors import ConflictError, ForbiddenError, GoneError, InvalidError
+from bot.github.models import FileContent, Nothing, RepositoryRef, Stored
+from bot.jobs.effects import Rest
+
+MAX_BYTES = 900_000
+_FILE = "/repos/{owner}/{repo}/contents/.skill-fleet/{folder}/{name}"
+
+log = structlog.get_logger(__name__)
+
+
+async def with_rest(body: str, rest: Rest | None, context: Context) -> str:
+    """`body` with the link to what it had to leave out."""
+    if rest is None:
+        return body
+    try:
+        return f"{body.rstrip()}\n\n{in_full(await _kept(rest, context))}"
+    except (InvalidError, ForbiddenError, ConflictError, GoneError) as error:
+        log.warning("rest_not_kept", job=context.job_key, reason=str(error))
+        return body
+
+
+async def _kept(rest: Rest, context: Context) -> str:
+    """The address of the file that holds `rest`, which is written unless it is there."""
+    branch = f"skill-fleet/issue-{context.issue_number}"
+    at = context.at(folder=f"issue-{context.issue_number}", name=rest.name, branch=branch)
+    content = rest.text.encode()[:MAX_BYTES]
+    present = await _present(at, context)
+    if present is not None and base64.b64decode(present.content) == content:
+        return present.html_url
+    await _ensure_branch(branch, context)
+    data: dict[str, JsonValue] = {
+        "message": f"Keep what found no room in issue {context.issue_number}\n\n[skip ci]",
+        "content": base64.b64encode(content).decode(),
+        "branch": branch,
+    }
+    if present is not None:
+        data["sha"] = present.sha
+
+    async def find() -> FileContent | None:
+        found = await _present(at, context)
+        return found if found is not None and base64.b64decode(found.content) == content else None
+
+    async def create() -> FileContent:
+        return (await context.publish.put(_FILE, at, data, Stored)).content
+
+    return (await context.create_once(find, create)).html_url
+
+
+async def _present(at: dict[str, str | int], context: Context) -> FileContent | None:
+    try:
+        return await context.publish.getitem(f"{_FILE}?ref={{branch}}", at, FileContent)
+    except GoneError:
+        return None
+
+
+async def _ensure_branch(branch: str, context: Context) -> None:
+    reader = context.reader()
+    if await reader.branch_tip(branch) is not None:
+        return
+    repository = await context.publish.getitem("/repos/{owner}/{repo}", context.at(), RepositoryRef)
+    ref: dict[str, JsonValue] = {
+        "ref": f"refs/heads/{branch}",
+        "sha": await reader.branch_tip(repository.default_branch) or "",
+    }
+
+    async def create() -> Nothing:
+        try:
+            return await context.publish.post("/repos/{owner}/{repo}/git/refs", context.at(), ref, Nothing)
+        except InvalidError as error:
+            if not error.says("already exists"):
+                raise
+            return Nothing()
+
+    await context.insist(create)
