@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -35,10 +35,11 @@ from bot.store.keys import is_check, is_pull, is_setup
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
-from bot.tracking import CLOSE_SECONDS, build_tracker, watched
+from bot.tracking import CLOSE_SECONDS, build_traces, build_tracker, watched
 from pipeline.lm.choice import Models, build_models
 from pipeline.prompts import PromptsError, load_prompts
 from pipeline.tracking.port import Tracker
+from pipeline.tracking.traces import Traces
 
 _NO_PACE = Pace(write_gap=0, notify_gap=0)
 _IDENTITY_TRIES = 5
@@ -57,6 +58,8 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
     options = replace(github_options(settings, metrics), before_write=stores.lease.hold)
     if authors.tracker is not None:
         exits.push_async_callback(asyncio.to_thread, authors.tracker.close, CLOSE_SECONDS)
+    if authors.traces is not None:
+        exits.callback(authors.traces.close)
     try:
         connection = await exits.enter_async_context(connect(options))
         identity = await _patiently(connection.identity, settings)
@@ -82,12 +85,13 @@ class Authors:
     models: Callable[[], Models]
     prompts: dict[str, str]
     tracker: Tracker | None
+    traces: Traces | None = None
 
 
 def authors_of(settings: Settings) -> Authors:
     """Raises SettingsError when a model, the instructions or the tracker cannot be used."""
     model = model_settings(settings)
-    return Authors(lambda: build_models(model), read_prompts(settings), build_tracker(settings))
+    return Authors(lambda: build_models(model), read_prompts(settings), build_tracker(settings), build_traces(settings))
 
 
 def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitHubService, authors: Authors) -> Advance:
@@ -110,6 +114,7 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
             prompts=authors.prompts,
             clock=_now,
             skill_files=github.skill_files,
+            traced=authors.traces.of if authors.traces is not None else lambda _: nullcontext(),
         ),
         identity=github.identity,
         clock=_now,

@@ -9,7 +9,8 @@ what the phase should do, the phase stops there (`Interrupted`) and goes on from
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -69,6 +70,8 @@ class Drafting:
     clock: Callable[[], datetime]
     prompts: Mapping[str, str]
     skill_files: Callable[[Repository, str], Awaitable[Mapping[str, str] | None]]
+    traced: Callable[[str], AbstractContextManager[None]] = field(default=lambda _: nullcontext())
+    """Given a job's key: marks the model calls made inside, for whoever records them."""
     _machinery: asyncio.Future[Machinery] | None = None
 
     async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int, model: str) -> Journey:
@@ -87,7 +90,8 @@ class Drafting:
             skill_files=lambda path: self.skill_files(job.repository, path),
         )
         try:
-            return await machinery.advance(job.journey, runtime)
+            with self.traced(job.key):
+                return await machinery.advance(job.journey, runtime)
         finally:
             await self.listener.quiet(job.key)
 

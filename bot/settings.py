@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         "",
         description="MLflow server (https://HOST) or database (sqlite:///FILE) that records jobs; empty: no tracking",
     )
+    mlflow_traces: bool = Field(
+        False, description="also record DSPy's traces there: every prompt and answer, so all that people wrote"
+    )
 
     workers: int = Field(16, ge=1, le=500, description="jobs advanced at the same time by this process")
     jobs_per_repository: int = Field(

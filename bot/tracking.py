@@ -18,6 +18,7 @@ from pipeline.checkpoints import EventType, WorkflowEvent
 from pipeline.models import FROM_VALIDATION, Feedback
 from pipeline.tracking.mlflow import TrackingUnavailable, mlflow_tracker
 from pipeline.tracking.port import FeedbackKind, HumanFeedback, Outcome, Progressed, Subject, Took, Tracker
+from pipeline.tracking.traces import Traces
 
 CLOSE_SECONDS = 5.0
 _LONGEST_REJECTION = 20_000
@@ -40,6 +41,18 @@ def build_tracker(settings: Settings) -> Tracker | None:
         return mlflow_tracker(settings.mlflow_tracking_uri)
     except TrackingUnavailable as error:
         raise SettingsError(f"{PREFIX}MLFLOW_TRACKING_URI: {error}") from None
+
+
+def build_traces(settings: Settings) -> Traces | None:
+    """DSPy's traces, when they are asked for. Raises SettingsError."""
+    if not settings.mlflow_traces:
+        return None
+    if not settings.mlflow_tracking_uri:
+        raise SettingsError(f"{PREFIX}MLFLOW_TRACES needs {PREFIX}MLFLOW_TRACKING_URI: where to record the traces")
+    try:
+        return Traces(settings.mlflow_tracking_uri)
+    except TrackingUnavailable as error:
+        raise SettingsError(f"{PREFIX}MLFLOW_TRACES: {error}") from None
 
 
 def watched(jobs: Jobs, listener: Listener, tracker: Tracker | None, api_url: str) -> tuple[JobStore, Listener]:

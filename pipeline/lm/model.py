@@ -138,7 +138,7 @@ class LanguageModel:
         config: dict[str, Any] = {} if limit is None else {_limit_name(lm.model): limit}
         with (
             metering(meter),
-            dspy.context(lm=lm, adapter=wire, trace=[], callbacks=[], warn_on_type_mismatch=False),
+            dspy.context(lm=lm, adapter=wire, trace=[], warn_on_type_mismatch=False),
         ):
             async with asyncio.timeout(self.settings.timeout_seconds):
                 prediction = await predictor.acall(**inputs, config=config)

@@ -95,7 +95,7 @@ class BackgroundTracker:
         """Once, until something could be recorded again."""
         if not self._failing:
             self._failing = True
-            log.warning("tracking: jobs go on, but this could not be recorded: %s", _reason(error))
+            log.warning("tracking: jobs go on, but this could not be recorded: %s", reason(error))
 
     def _recovered(self) -> None:
         self._pause = self._first_pause
@@ -105,5 +105,6 @@ class BackgroundTracker:
             log.warning("tracking: recording again; %d notes were lost", lost)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What went wrong, short and without a password of the address."""
     return _USERINFO.sub("//", f"{type(error).__name__}: {error}")[:300]

@@ -37,6 +37,12 @@ class TrackingUnavailable(Exception):  # noqa: N818 - named for what is the case
 
 def mlflow_tracker(uri: str) -> BackgroundTracker:
     """A tracker that records on this server or database. Raises TrackingUnavailable; connects later."""
+    require_mlflow(uri)
+    return BackgroundTracker(lambda: MlflowRecorder(uri))
+
+
+def require_mlflow(uri: str) -> None:
+    """Raises TrackingUnavailable when this installation cannot use such a URI."""
     scheme = urlsplit(uri).scheme
     if find_spec("mlflow") is None:
         extra = "tracking-remote" if scheme in {"http", "https"} else "tracking"
@@ -49,7 +55,6 @@ def mlflow_tracker(uri: str) -> BackgroundTracker:
         )
     for name, value in HTTP_LIMITS.items():
         os.environ.setdefault(name, value)
-    return BackgroundTracker(lambda: MlflowRecorder(uri))
 
 
 def _has_full_mlflow() -> bool:
