@@ -41,8 +41,8 @@ class PhaseTook(Took):
     modules: dict[str, Took]
 
 
-class JobSummary(Value):
-    """A job, without anything a person wrote but the title."""
+class JobLine(Value):
+    """A job in a list, without anything a person wrote but the title."""
 
     key: str
     repository: str
@@ -59,13 +59,18 @@ class JobSummary(Value):
     calls: int
     tokens: int
     cost_usd: float | None
-    usage: dict[str, PhaseTook]
     waiting_since: datetime | None
     remind_at: datetime | None
     expire_at: datetime | None
     ended_reason: str
     created_at: datetime
     updated_at: datetime
+
+
+class JobSummary(JobLine):
+    """The same with what each phase and module took."""
+
+    usage: dict[str, PhaseTook]
 
 
 class Stretch(Value):
@@ -148,9 +153,9 @@ class Account(Value):
     set_aside: int = Field(description="events that were tried too often and wait for a retry")
 
 
-def summarise(job: Job) -> JobSummary:
+def line_of(job: Job) -> JobLine:
     usage, generation = job.journey.usage, job.journey.generation
-    return JobSummary(
+    return JobLine(
         key=job.key,
         repository=job.repository.full_name,
         issue=job.issue_number,
@@ -166,7 +171,6 @@ def summarise(job: Job) -> JobSummary:
         calls=usage.calls,
         tokens=usage.prompt_tokens + usage.completion_tokens,
         cost_usd=usage.cost_usd,
-        usage=_usage(job),
         waiting_since=job.waiting_since,
         remind_at=job.remind_at,
         expire_at=job.expire_at,
@@ -174,6 +178,10 @@ def summarise(job: Job) -> JobSummary:
         created_at=job.created_at,
         updated_at=job.updated_at,
     )
+
+
+def summarise(job: Job) -> JobSummary:
+    return JobSummary(**dict(line_of(job)), usage=_usage(job))
 
 
 def job_summary(row: JobRow) -> dict[str, JsonValue]:

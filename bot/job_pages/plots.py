@@ -35,6 +35,15 @@ class Plot:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @property
+    def body(self) -> Markup:
+        """The rows of the table, each under its first cell."""
+        parts = []
+        for first, *rest in self.rows:
+            cells = "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+            parts.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
+        return Markup("".join(parts))  # noqa: S704 - escaped cells
+
 
 def bars(id_: str, said: str, labels: Sequence[str], series: Sequence[Series]) -> Markup:
     """Stacked bars, the first series at the bottom, as high as the highest of them."""

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from jinja2 import Environment, StrictUndefined
 
-from bot.figures.jobs import account_of, summarise
+from bot.figures.jobs import account_of, line_of, summarise
 from bot.figures.overview import overview
 from bot.job_pages import live, words
 from bot.job_pages.access import Access, Visit
@@ -89,7 +89,7 @@ class JobPages:
         found = await overview(self.stores, now)
         values: dict[str, object] = {
             "query": query,
-            "jobs": [summarise(job) for job in shown],
+            "jobs": [line_of(job) for job in shown],
             "following": query.address(shown[-1]) if len(rows) > PER_PAGE else "",
             "first": query.address() if query.after else "",
             "now": now,

@@ -192,8 +192,12 @@ class Jobs:
         keys = select(jobs.c.key).order_by(order if waiting else order.desc(), jobs.c.key).limit(limit)
         if waiting:
             keys = keys.where(jobs.c.waiting_since.is_not(None))
-        if statuses:
+        if len(statuses) == 1 and not waiting:
             keys = keys.where(jobs.c.status.in_([status.value for status in statuses]))
+        elif (
+            statuses
+        ):  # said the other way round, so that the index that gives the order is used, not that of the status
+            keys = keys.where(jobs.c.status.not_in([status.value for status in JobStatus if status not in statuses]))
         if owner is not None:
             keys = keys.where(jobs.c.owner == owner)
         if name is not None:
@@ -237,10 +241,9 @@ class Jobs:
 
     async def oldest_waiting(self) -> datetime | None:
         """Since when the longest waiting job waits for a person."""
-        waiting = [JobStatus.PENDING_USER_INPUT.value, JobStatus.PENDING_HITL.value]
         query = (
             select(jobs.c.waiting_since)
-            .where(jobs.c.waiting_since.is_not(None), jobs.c.status.in_(waiting))
+            .where(jobs.c.waiting_since.is_not(None), jobs.c.status != JobStatus.QUEUED.value)
             .order_by(jobs.c.waiting_since)
             .limit(1)
         )

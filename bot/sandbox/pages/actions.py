@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.sandbox.http import Api
 
 PREFIX = "/_pages"
+REMARKS_IN_A_REVIEW = 3
 
 
 @dataclass(frozen=True)
@@ -140,21 +141,44 @@ def merge(press: Press) -> str:
 
 
 def review(press: Press) -> str:
-    body: JsonObject = {"event": press.field("event"), "body": press.field("body")}
-    press.call("POST", f"/pulls/{press.params['number']}/reviews", body)
+    """A review with the comments on lines that were filled in beside it."""
+    number, comments = press.params["number"], list[JsonObject]()
+    for place in range(1, REMARKS_IN_A_REVIEW + 1):
+        if press.field(f"body-{place}").strip():
+            comments.append({**_where(press, f"-{place}"), "body": press.field(f"body-{place}")})
+    body: JsonObject = {"event": press.field("event"), "body": press.field("body"), "comments": [*comments]}
+    press.call("POST", f"/pulls/{number}/reviews", body)
     return press.thread_page("#end")
 
 
 def remark(press: Press) -> str:
-    """A comment on a line of a file of the pull request."""
-    line = press.field("line")
-    if not (line.isascii() and line.isdecimal()):
-        raise ApiError(422, "The line must be a number, as shown at the left of the file.")
+    """A comment on one line or several of a file of the pull request."""
     number = press.params["number"]
-    where: JsonObject = {"path": press.field("path"), "line": int(line), "side": press.field("side") or "RIGHT"}
     text: JsonObject = {"body": press.field("body"), "commit_id": press.field("commit")}
-    press.call("POST", f"/pulls/{number}/comments", {**where, **text})
+    press.call("POST", f"/pulls/{number}/comments", {**_where(press, ""), **text})
     return press.page(f"/pull/{number}/files")
+
+
+def _where(press: Press, which: str) -> JsonObject:
+    """The lines that the fields name: the last one, and the first one when it is another."""
+    where: JsonObject = {"path": press.field(f"path{which}"), "line": _line(press.field(f"line{which}"))}
+    where["side"] = press.field(f"side{which}") or "RIGHT"
+    first = press.field(f"start{which}")
+    if first and _line(first) != where["line"]:
+        where |= {"start_line": _line(first), "start_side": where["side"]}
+    return where
+
+
+def _line(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ApiError(422, "The line must be a number, as shown at the left of the file.")
+    return int(text)
+
+
+def edit_remark(press: Press) -> str:
+    number = press.params["number"]
+    press.call("PATCH", f"/pulls/comments/{press.params['comment']}", {"body": press.field("body")})
+    return press.page(f"/pull/{number}#remark-{press.params['comment']}")
 
 
 def answer_remark(press: Press) -> str:

@@ -12,9 +12,9 @@ from bot.sandbox.git_objects import TreeEntry
 from bot.sandbox.model import Account, Issue, Pull, Repository, Role
 from bot.sandbox.ops import pulls as pull_ops
 from bot.sandbox.pages import markdown, view
+from bot.sandbox.reading import read
 from bot.sandbox.world import World
 
-_MAX_SHOWN_BYTES = 512 * 1024
 _STATES = ("open", "closed", "all")
 
 
@@ -69,7 +69,7 @@ def repository(look: Look) -> Screen:
     repo = look.repo()
     head = repo.git.branch(repo.default_branch)
     readme = repo.git.at(head, "README.md") if head else None
-    text = _text(repo, readme) if readme else None
+    text = view.text_of(repo, readme) if readme else None
     skills = [each for each in _folder(repo, head, "skills") if each.kind == "tree"] if head else []
     values = {"readme": text, "skills": skills, "entries": _folder(repo, head, "") if head else [], "head": head}
     return Screen("repository.html", repo.full_name, values, repo)
@@ -134,7 +134,7 @@ def _thread_values(look: Look, repo: Repository, issue: Issue) -> dict[str, obje
         "mergeability": pull_ops.mergeability(look.world, repo, issue.pull) if issue.pull else None,
         "blocked": pull_ops.missing_for_merge(repo, issue.pull) if issue.pull else None,
         "runs": view.runs_of(repo, issue.pull) if issue.pull else [],
-        "linked": [each for each in repo.pulls if f"#{issue.number}" in (each.issue.body or "")],
+        "linked": [each for each in repo.pulls if issue.number in read(each.issue.body or "", repo).references],
     }
 
 
@@ -167,7 +167,7 @@ def commit(look: Look) -> Screen:
     if sha is None:
         raise not_found()
     made = repo.git.commit(sha)
-    files = view.file_views(repo.git.diff(made.parents[0], sha)) if made.parents else []
+    files = view.file_views(repo, repo.git.diff(made.parents[0], sha), made.parents[0], sha) if made.parents else []
     return Screen("commit.html", made.message.split("\n", 1)[0], {"commit": made, "files": files}, repo)
 
 
@@ -190,7 +190,7 @@ def _content(repo: Repository, ref: str, path: str, entry: TreeEntry) -> Screen:
     if entry.kind == "tree":
         entries = repo.git.tree(entry.sha, recursive=False)
         return Screen("folder.html", path or ref, {**values, "entries": entries}, repo)
-    text = _text(repo, entry)
+    text = view.text_of(repo, entry)
     front, body = markdown.without_frontmatter(text or "") if path.endswith(".md") else ("", "")
     folder = path.rpartition("/")[0]
     shown = {**values, "text": text, "size": entry.size, "frontmatter": front, "body": body, "folder": folder}
@@ -200,14 +200,3 @@ def _content(repo: Repository, ref: str, path: str, entry: TreeEntry) -> Screen:
 def _folder(repo: Repository, commit: str, path: str) -> list[TreeEntry]:
     entry = repo.git.at(commit, path)
     return repo.git.tree(entry.sha, recursive=False) if entry and entry.kind == "tree" else []
-
-
-def _text(repo: Repository, entry: TreeEntry) -> str | None:
-    """The file's text; None when it is not text, or too long to show."""
-    if entry.kind != "blob" or (entry.size or 0) > _MAX_SHOWN_BYTES:
-        return None
-    raw = repo.git.read(entry.sha)
-    try:
-        return None if b"\0" in raw else raw.decode()
-    except UnicodeDecodeError:
-        return None

@@ -56,6 +56,7 @@ _ACTIONS: list[tuple[str, Do]] = [
     ("/pulls/{number}/review", actions.review),
     ("/pulls/{number}/remark", actions.remark),
     ("/pulls/{number}/remarks/{comment}/reply", actions.answer_remark),
+    ("/pulls/{number}/remarks/{comment}/edit", actions.edit_remark),
     ("/runs/{run}/actions/{identifier}", actions.press_button),
     ("/runs/{run}/rerun", actions.rerun),
 ]

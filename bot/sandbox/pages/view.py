@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.sandbox.git_objects import TreeEntry
 from bot.sandbox.git_store import FileDiff
 from bot.sandbox.model import (
     AccountKind,
@@ -18,7 +19,10 @@ from bot.sandbox.model import (
     ReviewComment,
     TimelineEvent,
 )
+from bot.sandbox.pages.rendered import Block, compare
 from bot.sandbox.render import pulls as render_pulls
+
+MAX_SHOWN_BYTES = 512 * 1024
 
 FACES = {
     "+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀",
@@ -110,6 +114,7 @@ class FileView:
     diff: FileDiff
     lines: tuple[Line, ...]
     elsewhere: tuple[ReviewComment, ...]  # remarks on the file as a whole, or on lines that are gone
+    rendered: tuple[Block, ...] = ()  # of Markdown, as readers see it
 
     @property
     def last_line(self) -> int:
@@ -119,16 +124,37 @@ class FileView:
 def files(repo: Repository, pull: Pull) -> list[FileView]:
     shown = {each.id for each in pull.reviews if each.submitted_at}
     remarks = [each for each in pull.review_comments if each.review_id in shown]
+    before = render_pulls.fork_point(repo, pull)
     return [
-        _file(diff, [each for each in remarks if each.path == diff.path]) for diff in render_pulls.files(repo, pull)
+        _file(diff, [each for each in remarks if each.path == diff.path], _rendered(repo, diff, before, pull.head_sha))
+        for diff in render_pulls.files(repo, pull)
     ]
 
 
-def file_views(diffs: Iterable[FileDiff]) -> list[FileView]:
-    return [_file(diff, []) for diff in diffs]
+def file_views(repo: Repository, diffs: Iterable[FileDiff], before: str, after: str) -> list[FileView]:
+    return [_file(diff, [], _rendered(repo, diff, before, after)) for diff in diffs]
 
 
-def _file(diff: FileDiff, remarks: list[ReviewComment]) -> FileView:
+def text_of(repo: Repository, entry: TreeEntry | None) -> str | None:
+    """The file's text; None when there is none, it is not text, or too long to show."""
+    if entry is None or entry.kind != "blob" or (entry.size or 0) > MAX_SHOWN_BYTES:
+        return None
+    raw = repo.git.read(entry.sha)
+    try:
+        return None if b"\0" in raw else raw.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _rendered(repo: Repository, diff: FileDiff, before: str, after: str) -> tuple[Block, ...]:
+    if not diff.path.endswith(".md"):
+        return ()
+    old = text_of(repo, repo.git.at(before, diff.previous or diff.path))
+    new = text_of(repo, repo.git.at(after, diff.path))
+    return compare(old or "", new or "")
+
+
+def _file(diff: FileDiff, remarks: list[ReviewComment], rendered: tuple[Block, ...]) -> FileView:
     lines, placed = [], set()
     for _, text, old, new in render_pulls.diff_lines(diff.patch or ""):
         here = tuple(
@@ -140,7 +166,7 @@ def _file(diff: FileDiff, remarks: list[ReviewComment]) -> FileView:
         else:
             kind = {"+": "added", "-": "removed"}.get(text[:1], "kept")
             lines.append(Line(kind, old, new, text[1:], here))
-    return FileView(diff, tuple(lines), tuple(each for each in remarks if each.id not in placed))
+    return FileView(diff, tuple(lines), tuple(each for each in remarks if each.id not in placed), rendered)
 
 
 def runs_of(repo: Repository, pull: Pull) -> list[CheckRun]:

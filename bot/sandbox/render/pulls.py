@@ -15,9 +15,13 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 
 def files(repo: Repository, pull: Pull) -> list[FileDiff]:
     """What the pull request changes: from where it left its base to its head."""
+    return repo.git.diff(fork_point(repo, pull), pull.head_sha)
+
+
+def fork_point(repo: Repository, pull: Pull) -> str:
+    """The commit at which the pull request left its base."""
     base = pull.base_sha if pull.merged else repo.git.branch(pull.base_ref) or pull.base_sha
-    fork_point = repo.git.merge_base(base, pull.head_sha) or base
-    return repo.git.diff(fork_point, pull.head_sha)
+    return repo.git.merge_base(base, pull.head_sha) or base
 
 
 def commits(repo: Repository, pull: Pull) -> list[str]:

@@ -300,6 +300,69 @@ async def test_a_review_is_submitted(github: GitHub, browser: Browser) -> None:
     assert ("pull_request_review", "submitted", "riley") in _announced(github)
 
 
+async def test_a_review_carries_comments_on_several_lines(github: GitHub, browser: Browser) -> None:
+    number = await _pull(github)
+    await browser.open(f"/acme/skills/pull/{number}/files")
+    path = "skills/new/SKILL.md"
+    review = {"event": "REQUEST_CHANGES", "body": "Two things"}
+    review |= {"path-1": path, "start-1": "1", "line-1": "3", "body-1": "All of **this**"}
+    review |= {"path-2": path, "start-2": "", "line-2": "2", "body-2": "And this", "body-3": " "}
+    page = await browser.send(f"/_pages/acme/skills/pulls/{number}/review", review)
+    found = github.sandbox.repository.pulls[0].review_comments
+    assert [(each.start_line, each.line, each.body) for each in found] == [
+        (1, 3, "All of **this**"),
+        (None, 2, "And this"),
+    ]
+    assert len({each.review_id for each in found}) == 1, "one review"
+    assert "lines 1 to 3" in page and "line 2" in page
+    assert [event for event, _, _ in _announced(github)][-3:] == [
+        "pull_request_review",
+        "pull_request_review_comment",
+        "pull_request_review_comment",
+    ]
+
+
+async def test_a_comment_on_a_line_is_edited_by_its_author_and_shows_what_it_was(
+    github: GitHub, browser: Browser
+) -> None:
+    number = await _pull(github)
+    await browser.open(f"/acme/skills/pull/{number}/files")
+    pull = github.sandbox.repository.pulls[0]
+    remark = {"path": "skills/new/SKILL.md", "commit": pull.head_sha, "start": "1", "line": "3", "body": "first words"}
+    await browser.send(f"/_pages/acme/skills/pulls/{number}/remark", remark)
+    assert pull.review_comments[0].start_line == 1
+    edit = f"/_pages/acme/skills/pulls/{number}/remarks/{pull.review_comments[0].id}/edit"
+    assert edit in await browser.open(f"/acme/skills/pull/{number}")
+    page = await browser.send(edit, {"body": "second words"})
+    assert "second words" in page and "edited 1 time" in page and "first words" in page
+    await browser.become("morgan")
+    assert edit not in await browser.open(f"/acme/skills/pull/{number}")
+
+
+async def test_markdown_is_also_compared_as_readers_see_it(github: GitHub, browser: Browser) -> None:
+    morgan = github.as_user("morgan")
+    readme = "# Skills\n\nThe skills of acme, written and reviewed with **care**.\n\n<script>no()</script>\n"
+    await morgan.commit("words", {"README.md": readme}, "Other words")
+    number = await morgan.open_pull("words", "Other words")
+    page = await browser.open(f"/acme/skills/pull/{number}/files")
+    shown = page[page.index('class="rendered"') : page.index('class="diff"')]
+    assert re.search(
+        r'<ins class="block"><span class="hidden">Added:</span><p>The skills .*<strong>care</strong>', shown
+    )
+    assert '<del class="block">' in shown
+    assert "<script>no" not in page
+
+
+async def test_a_pull_request_is_linked_to_the_issue_it_names_and_to_no_other(github: GitHub, browser: Browser) -> None:
+    for title in ("one", "two"):
+        await github.as_user("riley").open_issue(title, "")
+    morgan = github.as_user("morgan")
+    await morgan.commit("topic", {"a.md": "A\n"}, "Add a")
+    pull = await morgan.open_pull("topic", "Add a", body="Closes #2, not #12 and not `#1`")
+    assert f'/pull/{pull}">#{pull}</a>' in await browser.open("/acme/skills/issues/2")
+    assert f'/pull/{pull}">#{pull}</a>' not in await browser.open("/acme/skills/issues/1")
+
+
 async def test_a_check_runs_buttons_are_for_those_with_write_access(github: GitHub, browser: Browser) -> None:
     number = await _pull(github)
     run = github.sandbox.repository.runs[0].id
