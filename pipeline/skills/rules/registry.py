@@ -126,6 +126,7 @@ _MODULES = (
     "security_python",
     "security_literals",
     "taxonomy",
+    "categories",
     "ignoring",
 )
 
