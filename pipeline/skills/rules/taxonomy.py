@@ -431,6 +431,7 @@ def copies_are_equal(repository: Repository) -> Iterator[RepositoryProblem]:
         for n in range(10)
     },
     good={".agents/skills/pdf-forms/SKILL.md": VALID},
+    profiles={Profile.CODEX: Severity.WARNING},
 )
 def listing_fits_the_budget(repository: Repository) -> Iterator[RepositoryProblem]:
     for home in (".agents/skills", ".claude/skills"):

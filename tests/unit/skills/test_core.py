@@ -15,7 +15,7 @@ from pipeline.skills.document import SkillMetadata, read_document, render_skill
 from pipeline.skills.findings import Provenance, Severity, Verdict
 from pipeline.skills.index import register
 from pipeline.skills.metadata import read_metadata
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Search, lazy
 from pipeline.skills.reports.json_report import render_json
 from pipeline.skills.reports.summary_report import render_summary
 from pipeline.skills.reports.text_report import render_text
@@ -87,6 +87,52 @@ def test_the_bad_example_of_each_rule_breaks_it_and_the_good_one_breaks_nothing(
     assert rule.id not in found(rule.good)
 
 
+WEIGHTS = {
+    "portable": {"SPEC016": "error", "SPEC017": "error", "SPEC019": "error", "SPEC020": "error", "SPEC023": "error"},
+    "claude": {"DES004": "error", "DES008": "warning", "SPEC020": "off"},
+    "codex": {"DES004": "error", "DES010": "warning"},
+    "copilot": {"SPEC020": "off"},
+    "gh-publish": {"SPEC017": "error"},
+}
+"""What each profile makes of the rules' bad examples, where it differs from the default."""
+
+
+@pytest.mark.parametrize("profile", WEIGHTS)
+def test_a_profile_weighs_these_rules_otherwise_than_the_default_and_no_others(profile):
+    def weight(rule, chosen):
+        files = {"pdf-forms/SKILL.md": rule.bad} if isinstance(rule.bad, str) else rule.bad
+        findings = validate_tree(files, options=Options(profile=chosen, is_repository=True)).findings
+        return "/".join(sorted({f.severity.value for f in findings if f.rule == rule.id})) or "off"
+
+    weights = {r.id: (weight(r, Profile.DEFAULT), weight(r, Profile(profile))) for r in all_rules().values()}
+    assert {rule: chosen for rule, (default, chosen) in weights.items() if chosen != default} == WEIGHTS[profile]
+
+
+@pytest.mark.parametrize(
+    ("profile", "line", "rule", "severity"),
+    [
+        ("codex", "description: Fills <form> parts of a document. Use when there is one.", "DES004", "error"),
+        ("copilot", "description: Fills <form> parts of a document. Use when there is one.", "DES004", "warning"),
+        ("copilot", "allowed-tools: shell", "SEC009", "warning"),
+        ("codex", "allowed-tools: shell", "SEC009", "info"),
+        ("copilot", "argument-hint: FILE", "SPEC020", None),
+        ("codex", "argument-hint: FILE", "SPEC020", "info"),
+    ],
+)
+def test_codex_and_copilot_weigh_what_concerns_them(profile, line, rule, severity):
+    text = VALID.replace("\n---\n\n", f"\n{line}\n---\n\n")
+    text = re.sub(r'description: ".*"\n', "", text) if line.startswith("description") else text
+    found = validate_skill("pdf-forms", {"SKILL.md": text}, profile=profile).findings
+    assert next((finding.severity.value for finding in found if finding.rule == rule), None) == severity
+
+
+def test_the_numbers_of_the_rules_have_no_holes():
+    numbers = {}
+    for rule in all_rules():
+        numbers.setdefault(rule.rstrip("0123456789"), []).append(int(rule[-3:]))
+    assert all(sorted(found) == list(range(1, len(found) + 1)) for found in numbers.values())
+
+
 def test_a_valid_skill_passes_without_a_word():
     report = validate_skill("pdf-forms", {"SKILL.md": VALID})
     assert report.verdict is Verdict.PASS
@@ -145,6 +191,8 @@ def test_every_pattern_that_is_compiled_late_is_a_pattern():
     def patterns(value):
         if isinstance(value, tuple):
             return [found for item in value for found in patterns(item)]
+        if isinstance(value, Search):
+            return [value.pattern]
         return [value] if isinstance(value, type(lazy(""))) else []
 
     modules = [module for name, module in sys.modules.items() if name.startswith("pipeline.skills")]

@@ -1,5 +1,6 @@
 """What leaves the validator: reports, repairs, exceptions, changed skills, and the command's exit status."""
 
+import itertools
 import json
 import os
 import re
@@ -18,11 +19,12 @@ from pipeline.skills.document import read_document
 from pipeline.skills.findings import Severity
 from pipeline.skills.fixing import fixed_files
 from pipeline.skills.installers import Installer, found_by
-from pipeline.skills.markdown import Markdown, _parser
+from pipeline.skills.markdown import Markdown
 from pipeline.skills.reports.github_report import render_github
 from pipeline.skills.reports.rules_page import render_rules_page
 from pipeline.skills.reports.sarif_report import render_sarif
 from pipeline.skills.reports.summary_report import render_summary
+from pipeline.skills.reports.text_report import render_text
 from pipeline.skills.rules.registry import Profile, all_rules
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.validation import validate, validate_skill, validate_tree
@@ -279,46 +281,44 @@ def test_no_bytes_make_the_validator_raise(data):
     validate_skill("x", {"SKILL.md": data, "scripts/a.py": data, "scripts/b.sh": data, "evals/evals.json": data})
 
 
-MARKUP = st.lists(
-    st.sampled_from(
-        [
-            "# a\n",
-            "- b\n",
-            "> q\n",
-            "```\n",
-            "|a|b|\n|-|-|\n",
-            "[x]: y\n",
-            "    code\n",
-            "\n",
-            "text\n",
-            "1. n\n",
-            "***\n",
-            "<!-- c -->\n",
-            "\t- t\n",
-            "===\n",
-            "~~~ py\n",
-            "  |c|\n",
-            "[l](d)\n",
-            "`c`\n",
-        ]
-    ),
-    max_size=24,
-)
+def frames(report, lines):
+    """The code frames of a report: each finding's line, and what is underlined in it."""
+    text = render_text(report, source_line=lambda path, number: lines.get((path, number)))
+    shown = text.split("\n")
+    for place, under in itertools.pairwise(shown):
+        if re.fullmatch(r" *\^+", under):
+            yield place, place[under.index("^") : under.rindex("^") + 1]
 
 
-@given(MARKUP)
-@settings(max_examples=300, deadline=None)
-def test_the_faster_dispatch_gives_the_parser_s_own_tokens(parts):
-    from markdown_it import MarkdownIt
+def test_a_frame_shows_the_line_and_underlines_what_the_finding_is_about():
+    text = VALID.replace("name: pdf-forms", "name: PDF_forms") + "\nA \t[fields](references/fields.md)\u202e here.\n"
+    report = validate_tree({"pdf-forms/SKILL.md": text})
+    lines = {("pdf-forms/SKILL.md", n): line for n, line in enumerate(text.split("\n"), start=1)}
+    assert list(frames(report, lines)) == [
+        ("     2 | name: PDF_forms", "PDF_forms"),
+        ("     2 | name: PDF_forms", "PDF_forms"),
+        ("    10 | A  [fields](references/fields.md)· here.", "references/fields.md"),
+        ("    10 | A  [fields](references/fields.md)· here.", "·"),
+    ]
+    plain = render_text(report)
+    assert "^" not in plain and " | " not in plain
 
-    text = "".join(parts)
-    stock = MarkdownIt("commonmark").enable("table")
-    stock.normalizeLink = lambda url: url
-    stock.validateLink = lambda url: True
-    ours, theirs = [], []
-    _parser().block.parse(text, _parser(), {}, ours)
-    stock.block.parse(text, stock, {}, theirs)
-    assert ours == theirs
+
+def test_a_frame_of_a_long_line_shows_the_part_that_matters():
+    text = VALID + "\n" + "word " * 60 + "[x](references/fields.md)" + " word" * 60 + "\n"
+    report = validate_tree({"pdf-forms/SKILL.md": text})
+    lines = {("pdf-forms/SKILL.md", n): line for n, line in enumerate(text.split("\n"), start=1)}
+    ((shown, underlined),) = frames(report, lines)
+    assert underlined == "references/fields.md"
+    assert len(shown) < 120
+
+
+def test_the_command_shows_frames_when_asked_and_does_without_a_file_that_went_away(repository, capsys):
+    Path("skills/one/SKILL.md").write_text(VALID.replace("name: pdf-forms", "name: PDF"))
+    main(["validate", "--frame", "--jobs", "1"])
+    assert "     2 | name: PDF\n               ^^^\n" in capsys.readouterr().out
+    report = validate_tree({"pdf-forms/SKILL.md": VALID.replace("name: pdf-forms", "name: PDF")})
+    assert render_text(report, source_line=lambda path, number: None) == render_text(report)
 
 
 def test_links_have_the_place_of_their_target():
