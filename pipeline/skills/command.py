@@ -13,7 +13,7 @@ from pipeline.skills.files import DiskTree
 from pipeline.skills.findings import Severity, ValidationReport
 from pipeline.skills.reports import Format
 from pipeline.skills.rules.registry import Profile, Rule, all_rules
-from pipeline.skills.validation import NoSkillsError, Options, validate, without_baseline
+from pipeline.skills.validation import NoSkillsError, Options, collect_less, validate, without_baseline
 
 PASSED, FOUND, UNUSABLE = 0, 1, 2
 PROGRESS_FROM = 200
@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.explain is not None:
             return _explain(arguments.explain)
+        collect_less()
         return _validate(arguments)
     except (NoSkillsError, OSError, ValueError) as error:
         print(f"skill-fleet validate: {error}", file=sys.stderr)  # noqa: T201

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.skills.findings import Edit, Span
@@ -56,12 +57,9 @@ class LineMap:
 
     @classmethod
     def of(cls, text: str) -> LineMap:
-        starts = [0]
-        position = text.find("\n")
-        while position != -1:
-            starts.append(position + 1)
-            position = text.find("\n", position + 1)
-        return cls(tuple(starts), len(text))
+        lines = text.split("\n")
+        lines.pop()
+        return cls((0, *accumulate([len(line) + 1 for line in lines])), len(text))
 
     @property
     def count(self) -> int:

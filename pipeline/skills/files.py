@@ -19,6 +19,9 @@ from typing import Protocol
 MAX_READ = 8 * 1024 * 1024
 """Bytes; a larger file is known by its size only."""
 
+MAX_KNOWN_FOLDERS = 10_000
+"""Folders of which a tree remembers where their links lead."""
+
 SKIPPED_DIRECTORIES = frozenset({".git", ".hg", ".svn"})
 
 
@@ -151,13 +154,14 @@ class DiskTree:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).resolve()
         self._own = str(self.root)
+        self._inside: dict[str, bool] = {}
 
     @property
     def name(self) -> str:
         return self.root.name
 
     def _path(self, path: str) -> str:
-        return os.path.join(self.root, path) if path else str(self.root)
+        return os.path.join(self._own, path) if path else self._own
 
     def entry(self, path: str) -> Entry | None:
         try:
@@ -180,13 +184,35 @@ class DiskTree:
 
     def exists(self, path: str) -> bool:
         try:
-            return self._is_inside(path) and os.path.exists(self._path(path))
+            return os.path.exists(self._path(path)) and self._is_inside(path)
         except ValueError:
             return False
 
     def _is_inside(self, path: str) -> bool:
         """Whether the path, with every link in it followed, stays in the tree."""
-        real = os.path.realpath(self._path(path))
+        if path.startswith("/") or ".." in path:
+            return self._is_own(os.path.realpath(self._path(path)))
+        return self._leads_inside(path)
+
+    def _holds(self, folder: str) -> bool:
+        """Whether a folder, links followed, is inside the tree. Asked once for each folder: files share it."""
+        known = self._inside.get(folder)
+        if known is None:
+            if len(self._inside) >= MAX_KNOWN_FOLDERS:
+                self._inside.clear()
+            known = self._inside[folder] = self._leads_inside(folder)
+        return known
+
+    def _leads_inside(self, folder: str) -> bool:
+        if not folder:
+            return True
+        parent, _, name = folder.rpartition("/")
+        full = self._path(folder)
+        if folder.startswith("/") or name in ("", ".", "..") or os.path.islink(full):
+            return self._is_own(os.path.realpath(full))
+        return self._holds(parent)
+
+    def _is_own(self, real: str) -> bool:
         return real == self._own or real.startswith(self._own.rstrip(os.sep) + os.sep)
 
     def read(self, path: str) -> bytes:

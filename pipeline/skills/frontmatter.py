@@ -200,9 +200,9 @@ class _Composer:
 
     def run(self, text: str) -> YamlDocument:
         try:
-            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-                if self._event(event):
-                    break
+            parser = yaml.CSafeLoader(text)
+            while (event := parser.get_event()) is not None and not self._event(event):
+                pass
         except _TooComplexError as error:
             self._problem(YamlProblemKind.TOO_COMPLEX, error.message, error.span)
             return YamlDocument(None, tuple(self.problems))
@@ -236,17 +236,15 @@ class _Composer:
             value.end = end.index + self.offset
         return isinstance(event, yaml.DocumentEndEvent)
 
-    def _span(self, event: yaml.Event) -> Span:
+    def _place(self, event: yaml.Event) -> tuple[Span, int, int]:
+        """Where an event stands in the file: its region, and its offsets."""
         start, end = _marks(event)
         base = self.line_offset + 1
-        return Span(start.line + base, start.column + 1, end.line + base, end.column + 1)
-
-    def _offsets(self, event: yaml.Event) -> tuple[int, int]:
-        start, end = _marks(event)
-        return start.index + self.offset, end.index + self.offset
+        span = Span(start.line + base, start.column + 1, end.line + base, end.column + 1)
+        return span, start.index + self.offset, end.index + self.offset
 
     def _scalar(self, event: yaml.ScalarEvent) -> YamlValue:
-        span = self._span(event)
+        span, start, end = self._place(event)
         style = event.style or ""
         text: str = event.value
         if event.tag and event.tag != "!":
@@ -255,16 +253,14 @@ class _Composer:
             kind = YamlType.STRING
         else:
             kind = plain_scalar_type(text)
-        start, end = self._offsets(event)
         return YamlValue(kind, span, start, end, text=text, style=style)
 
     def _collection(self, event: yaml.CollectionStartEvent) -> YamlValue:
-        span = self._span(event)
+        span, start, _ = self._place(event)
         kind = YamlType.MAPPING if isinstance(event, yaml.MappingStartEvent) else YamlType.SEQUENCE
         if event.tag and event.tag != "!":
             self._tagged(event.tag, span, kind)
         style = "flow" if event.flow_style else "block"
-        start, _ = self._offsets(event)
         return YamlValue(kind, span, start, start, style=style)
 
     def _tagged(self, tag: str, span: Span, untagged: YamlType) -> YamlType:
@@ -276,7 +272,7 @@ class _Composer:
         return untagged
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        span = self._span(event)
+        span, start, end = self._place(event)
         self.aliases += 1
         if self.aliases > MAX_ALIASES:
             raise _TooComplexError(f"more than {MAX_ALIASES} aliases", span)
@@ -285,7 +281,6 @@ class _Composer:
             self._problem(YamlProblemKind.SYNTAX, f"alias *{event.anchor} has no anchor", span)
             raise _StoppedError
         self._problem(YamlProblemKind.ALIAS, f"alias *{event.anchor}", span)
-        start, end = self._offsets(event)
         self._attach(
             YamlValue(
                 target.type, span, start, end, target.text, target.style, target.items, target.fields, is_alias=True

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.skills.document import LineMap
 from pipeline.skills.findings import Span
+from pipeline.skills.patterns import Search, Words, words_of
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
-
-    from pipeline.skills.block_rules import BlockToken
 
 MAX_MARKDOWN = 512 * 1024
 """Characters; a longer text is reported as too large instead of being parsed."""
@@ -38,6 +38,9 @@ class BlockKind(Enum):
     FENCE = "fence"
     CODE = "code"
     HTML = "html"
+
+
+_PROSE = (BlockKind.PARAGRAPH, BlockKind.HEADING, BlockKind.CELL)
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class Block:
     @property
     def is_prose(self) -> bool:
         """Whether the block is text addressed to the reader, not code, markup or a quotation."""
-        return self.kind in (BlockKind.PARAGRAPH, BlockKind.HEADING, BlockKind.CELL) and not self.quoted
+        return self.kind in _PROSE and not self.quoted
 
     @property
     def prose(self) -> str:
@@ -120,12 +123,15 @@ class Markdown:
         """The leaf blocks in document order; none when the text is too large."""
         if self.is_too_large or not self.source.strip():
             return ()
-        return tuple(_blocks(_block_tokens(self.source, self.environment), self.first_line))
+        from pipeline.skills.block_rules import read_blocks
+
+        source = self.source.replace("\r\n", "\n").replace("\r", "\n") if "\r" in self.text else self.source
+        return tuple(read_blocks(_parser(), source, self.environment, self.first_line))
 
     @cached_property
     def prose_blocks(self) -> tuple[Block, ...]:
         """The blocks that speak to the reader, in document order."""
-        return tuple(block for block in self.blocks if block.is_prose)
+        return tuple([block for block in self.blocks if block.kind in _PROSE and not block.quoted])
 
     @cached_property
     def environment(self) -> dict[str, object]:
@@ -148,7 +154,7 @@ class Markdown:
         found: list[tuple[str, Block]] = []
         for block in self.prose_blocks:
             if "`" in block.text and len(block.text) <= MAX_INLINE:
-                found.extend((block.text[a:b], block) for a, b in code_span_regions(block.text))
+                found.extend([(span, block) for span in code_spans_of(block.text)])
         return tuple(found)
 
     @cached_property
@@ -165,12 +171,17 @@ class Markdown:
     def _inline(self) -> tuple[tuple[Link, ...], tuple[Comment, ...]]:
         links: list[Link] = []
         comments: list[Comment] = []
-        for block in self.blocks:
-            if block.kind is BlockKind.HTML:
-                comments.extend(self._comments(block.text, block))
-            elif block.kind in (BlockKind.FENCE, BlockKind.CODE) or len(block.text) > MAX_INLINE:
+        blocks = self.blocks
+        defines = "references" in self.environment
+        for block in blocks:
+            kind, text = block.kind, block.text
+            if kind is BlockKind.HTML:
+                comments.extend(self._comments(text, block))
+            elif kind is BlockKind.FENCE or kind is BlockKind.CODE:
                 continue
-            elif "](" in block.text or "<" in block.text or ("[" in block.text and "references" in self.environment):
+            elif len(text) <= MAX_INLINE and (
+                "](" in text or (defines and "[" in text) or ("<" in text and _may_link(text))
+            ):
                 self._read_inline(block, links, comments)
         return tuple(links), tuple(comments)
 
@@ -227,25 +238,43 @@ class Markdown:
             position = found + len(needle)
         return self.lines.span(position - len(needle), position)
 
-    def prose_matches(self, pattern: re.Pattern[str], *needles: str, also: Sequence[str] = ()) -> Iterator[Passage]:
+    def prose_matches(self, wanted: Search, *needles: str, also: Sequence[str] = ()) -> Iterator[Passage]:
         """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out.
 
         `needles`, in lower case, are texts one of which every match is near: only blocks that hold one are searched,
         and, with `also`, one of those too.
         """
-        return self._prose.search(pattern, needles, also)
+        if not wanted.hint.allows(self.words):
+            return
+        for block in self._prose.holding(needles, also):
+            for match in wanted.pattern.finditer(block.prose):
+                yield Passage(self, block, match[0], match.start(), match)
 
-    def text_matches(self, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
+    def text_matches(self, wanted: Search, *needles: str) -> Iterator[Passage]:
         """Where a pattern matches in any block, code included; `needles` as for `prose_matches`."""
-        return self._text.search(pattern, needles)
+        if not wanted.hint.allows(self.words):
+            return
+        for block in self._text.holding(needles):
+            for match in wanted.pattern.finditer(block.text):
+                yield Passage(self, block, match[0], match.start(), match)
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the whole file."""
+        return words_of(self.text)
+
+    @property
+    def prose_text(self) -> str:
+        """All prose as one text, code spans included, for a first look."""
+        return self._prose.text
 
     @cached_property
     def _prose(self) -> _Joined:
-        return _Joined(self, [(block, block.prose) for block in self.prose_blocks])
+        return _Joined(self.prose_blocks)
 
     @cached_property
     def _text(self) -> _Joined:
-        return _Joined(self, [(block, block.text) for block in self.blocks])
+        return _Joined(self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,49 +305,65 @@ class Passage:
 
 
 class _Joined:
-    """Many blocks as one text, so that a pattern is searched once and not once per block."""
+    """Many blocks as one text in lower case, so that a needle is looked for once and not once per block."""
 
     SEPARATOR = "\n\0\n"
 
-    def __init__(self, markdown: Markdown, parts: Sequence[tuple[Block, str]]) -> None:
-        self.markdown = markdown
-        self.blocks = [block for block, _ in parts]
-        self.text = self.SEPARATOR.join(text for _, text in parts)
-        self.starts: list[int] = []
-        position = 0
-        for _, text in parts:
-            self.starts.append(position)
-            position += len(text) + len(self.SEPARATOR)
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+
+    @cached_property
+    def text(self) -> str:
+        """The blocks' texts."""
+        return self.SEPARATOR.join([block.text for block in self.blocks])
 
     @cached_property
     def lowered(self) -> str:
-        lowered = self.text.lower()
-        if len(lowered) == len(self.text):
+        """The text in lower case; the few letters that grow in it are left as they are."""
+        text = self.text
+        lowered = text.lower()
+        if len(lowered) == len(text):
             return lowered
-        return "".join(low if len(low := c.lower()) == 1 else c for c in self.text)
+        return "".join(low if len(low := c.lower()) == 1 else c for c in text)
 
-    def search(self, pattern: re.Pattern[str], needles: Sequence[str], also: Sequence[str] = ()) -> Iterator[Passage]:
-        holding = self._holding(needles) if needles else set(range(len(self.blocks)))
-        if also and holding:
-            holding &= self._holding(also)
-        for index in sorted(holding):
-            start = self.starts[index]
-            end = self.starts[index + 1] - len(self.SEPARATOR) if index + 1 < len(self.starts) else len(self.text)
-            for match in pattern.finditer(self.text, start, end):
-                yield Passage(self.markdown, self.blocks[index], match[0], match.start() - start, match)
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each block begins in the text."""
+        gap = len(self.SEPARATOR)
+        return list(accumulate([len(block.text) + gap for block in self.blocks], initial=0))[:-1]
 
-    def _holding(self, needles: Sequence[str]) -> set[int]:
-        """The blocks that hold at least one of the needles."""
+    def holding(self, needles: Sequence[str], also: Sequence[str] = ()) -> Iterator[Block]:
+        """The blocks that hold one of the needles, and one of `also` where there are any; all without needles."""
+        if not needles:
+            yield from self.blocks
+            return
+        for index in sorted(self._found(needles)):
+            if also:
+                text = self.blocks[index].text.lower()
+                if not any(needle in text for needle in also):
+                    continue
+            yield self.blocks[index]
+
+    def _found(self, needles: Sequence[str]) -> set[int]:
         found: set[int] = set()
+        lowered = self.lowered
         for needle in needles:
-            position = self.lowered.find(needle)
+            position = lowered.find(needle)
             while position != -1:
                 index = bisect_right(self.starts, position) - 1
                 found.add(index)
                 if index + 1 == len(self.starts):
                     break
-                position = self.lowered.find(needle, self.starts[index + 1])
+                position = lowered.find(needle, self.starts[index + 1])
         return found
+
+
+_AUTOLINK = re.compile(r"<[^<>\s]*[:@]")
+
+
+def _may_link(text: str) -> bool:
+    """Whether a text with angle brackets may hold a comment or an address in them."""
+    return "<!--" in text or _AUTOLINK.search(text) is not None
 
 
 def code_span_regions(text: str) -> Iterator[tuple[int, int]]:
@@ -356,74 +401,51 @@ def blank_code_spans(text: str) -> str:
     if "`" not in text:
         return text
     parts: list[str] = []
+    if _is_plain(text):
+        parts = text.split("`")
+        for index in range(1, len(parts) - 1, 2):
+            parts[index] = _blank(parts[index])
+        return "`".join(parts)
     position = 0
     for start, end in code_span_regions(text):
         parts.append(text[position:start])
-        parts.append("".join("\n" if c == "\n" else " " for c in text[start:end]))
+        parts.append(_blank(text[start:end]))
         position = end
     parts.append(text[position:])
     return "".join(parts)
 
 
-def _blocks(tokens: Sequence[BlockToken], first_line: int) -> Iterator[Block]:
-    quote = 0
-    section = ""
-    lists: list[bool] = []
-    kind, level, markup = BlockKind.PARAGRAPH, 0, ""
-    for token in tokens:
-        type_ = token.type
-        if type_ == "inline":
-            start, end = token.map or (0, 1)
-            block = Block(
-                kind, token.content, start + first_line, end + first_line, quote > 0, len(lists), level,
-                markup=markup, section=section, ordered=bool(lists) and lists[-1],
-            )  # fmt: skip
-            if kind is BlockKind.HEADING:
-                section = token.content
-            yield block
-        elif type_ == "paragraph_open":
-            kind, level, markup = BlockKind.PARAGRAPH, 0, ""
-        elif type_ == "heading_open":
-            kind, level, markup = BlockKind.HEADING, int(token.tag[1:]), token.markup
-        elif type_ in ("td_open", "th_open"):
-            kind, level, markup = BlockKind.CELL, 0, type_[:2]
-        elif type_ in ("fence", "code_block", "html_block"):
-            start, end = token.map or (0, 1)
-            leaf = {"fence": BlockKind.FENCE, "code_block": BlockKind.CODE, "html_block": BlockKind.HTML}[type_]
-            yield Block(
-                leaf, token.content, start + first_line, end + first_line, quote > 0, len(lists),
-                info=token.info, markup=token.markup, section=section,
-            )  # fmt: skip
-        elif type_ == "blockquote_open":
-            quote += 1
-        elif type_ == "blockquote_close":
-            quote -= 1
-        elif type_ in ("bullet_list_open", "ordered_list_open"):
-            lists.append(type_ == "ordered_list_open")
-        elif type_ in ("bullet_list_close", "ordered_list_close"):
-            lists.pop()
+def code_spans_of(text: str) -> list[str]:
+    """The insides of a block's code spans."""
+    if _is_plain(text):
+        parts = text.split("`")
+        return parts[1 : len(parts) - 1 : 2]
+    return [text[start:end] for start, end in code_span_regions(text)]
 
 
-def _block_tokens(source: str, environment: dict[str, object]) -> list[BlockToken]:
-    from pipeline.skills.block_rules import block_tokens
+def _is_plain(text: str) -> bool:
+    """Whether every backtick stands alone and unescaped, so that they pair two by two."""
+    return "``" not in text and "\\`" not in text
 
-    return block_tokens(_parser(), source.replace("\r\n", "\n").replace("\r", "\n"), environment)
+
+def _blank(text: str) -> str:
+    return " " * len(text) if "\n" not in text else "".join("\n" if c == "\n" else " " for c in text)
 
 
 _PARSER: MarkdownIt | None = None
 
 
 def _parser() -> MarkdownIt:
-    """The parser, made once: links kept as written, block rules tried only where their first character stands."""
+    """The parser, made once: links kept as written, blocks read by rules of our own."""
     global _PARSER
     if _PARSER is None:
         from markdown_it import MarkdownIt
 
-        from pipeline.skills.block_rules import speed_up
+        from pipeline.skills.block_rules import prepare
 
         parser = MarkdownIt("commonmark").enable("table")
         parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
         parser.validateLink = lambda url: True  # type: ignore[method-assign]
-        speed_up(parser)
+        prepare(parser)
         _PARSER = parser
     return _PARSER

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.skills.findings import Severity
 from pipeline.skills.markdown import Block, BlockKind, Markdown
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Search, lazy
 from pipeline.skills.scripts import Language, Script, fence_language
 from pipeline.skills.subject import Subject
 
@@ -50,27 +50,29 @@ class Program:
         return {Severity.ERROR: Severity.WARNING}.get(severity, Severity.INFO)
 
 
-def programs(skill: Subject, wanted: re.Pattern[str]) -> Iterator[Program]:
-    """The skill's programs whose text a pattern matches; the pattern keeps parsing to what a rule could report."""
-    yield from (program for program in all_programs(skill) if wanted.search(program.script.text))
-
-
-def all_programs(skill: Subject) -> tuple[Program, ...]:
-    """Every program of the skill, made once."""
-    found = skill.memo.get("programs")
-    if found is None:
-        found = skill.memo["programs"] = tuple(_all_programs(skill))
-    assert isinstance(found, tuple)
-    return found
-
-
-def _all_programs(skill: Subject) -> Iterator[Program]:
+def programs(skill: Subject, language: Language, wanted: Search) -> Iterator[Program]:
+    """The programs of a language whose text a pattern matches; it keeps parsing to what a rule could report."""
     for script in skill.scripts:
-        yield Program(script, True, script.path)
-    if skill.markdown is not None:
-        yield from _shown("", skill.markdown)
+        if script.language is language and wanted.hint.allows(script.words) and wanted.pattern.search(script.text):
+            yield Program(script, True, script.path)
+    if skill.markdown is not None and wanted.hint.allows(skill.markdown.words):
+        yield from _matching(skill, "", skill.markdown, language, wanted)
     for path, page in skill.pages:
-        yield from _shown(path, page)
+        if wanted.hint.allows(page.words):
+            yield from _matching(skill, path, page, language, wanted)
+
+
+def _matching(skill: Subject, path: str, page: Markdown, language: Language, wanted: Search) -> Iterator[Program]:
+    """The programs of a page, put together once, that match."""
+    key = f"programs {path}"
+    found = skill.memo.get(key)
+    if found is None:
+        found = skill.memo[key] = tuple(_shown(path, page))
+    assert isinstance(found, tuple)
+    for program in found:
+        script = program.script
+        if script.language is language and wanted.hint.allows(script.words) and wanted.pattern.search(script.text):
+            yield program
 
 
 def _shown(path: str, page: Markdown) -> Iterator[Program]:

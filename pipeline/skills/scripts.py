@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.skills.findings import Span
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Words, lazy, words_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -87,6 +87,11 @@ class Script:
         self.language = language
         self.first_line = first_line
         self.column = column
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the program."""
+        return words_of(self.text)
 
     @cached_property
     def lines(self) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = """
@@ -23,8 +23,7 @@ def words(text: str) -> Iterator[str]:
     """The content words of a text: lower case, stop words dropped, plural and verb endings cut, han and kana by
     pairs.
     """
-    for match in _WORD.finditer(text.lower()):
-        word = match[0]
+    for word in _WORD.findall(text.lower()):
         if not word.isascii() and any(ord(c) >= 0x3040 for c in word):
             yield from (word[i : i + 2] for i in range(max(1, len(word) - 1)))
         elif word not in _STOP and len(word) > 1:
@@ -51,9 +50,7 @@ class Match:
 
 
 class TextIndex:
-    """TF-IDF vectors of a fixed set of texts. Rare words are found through an inverted index, so it stays near
-    linear.
-    """
+    """TF-IDF vectors of a fixed set of texts. Rare words lead to those alike, so it stays near linear."""
 
     def __init__(self, texts: Sequence[Iterable[str]]) -> None:
         counts = [Counter(text) for text in texts]
@@ -62,10 +59,16 @@ class TextIndex:
         for count in counts:
             self._frequency.update(count.keys())
         self._vectors = [self._weigh(count) for count in counts]
-        self._postings: dict[str, list[tuple[int, float]]] = {}
+        self._known_heads: dict[float, tuple[list[list[str]], dict[str, list[int]]]] = {}
+
+    @cached_property
+    def _postings(self) -> dict[str, list[tuple[int, float]]]:
+        """Who holds each word, and how much it weighs there."""
+        postings: dict[str, list[tuple[int, float]]] = {}
         for index, vector in enumerate(self._vectors):
             for word, weight in vector.items():
-                self._postings.setdefault(word, []).append((index, weight))
+                postings.setdefault(word, []).append((index, weight))
+        return postings
 
     def _weigh(self, count: Counter[str]) -> dict[str, float]:
         weights = {
@@ -81,22 +84,37 @@ class TextIndex:
 
     def similar_to(self, index: int, *, at_least: float) -> list[Match]:
         """The other texts at least this alike, best first."""
+        heads, holders = self._heads(at_least)
         vector = self._vectors[index]
-        # A text that shares none of these words cannot reach the score: the others weigh too little (Cauchy-Schwarz).
-        telling: list[str] = []
-        mass = 0.0
-        for word in sorted(vector, key=lambda w: (-vector[w], w)):
-            telling.append(word)
-            mass += vector[word] ** 2
-            if mass > 1 - at_least**2 + 1e-9:
-                break
         found: list[Match] = []
-        for other in sorted({number for word in telling for number, _ in self._postings[word]} - {index}):
+        for other in sorted({number for word in heads[index] for number in holders[word]} - {index}):
             theirs = self._vectors[other]
             score = round(sum(weight * theirs.get(word, 0.0) for word, weight in vector.items()), 6)
             if score >= at_least:
                 found.append(Match(other, score))
         return sorted(found, key=lambda match: (-match.score, match.index))
+
+    def _heads(self, at_least: float) -> tuple[list[list[str]], dict[str, list[int]]]:
+        """For each text its rarest words, without which the rest weighs less than `at_least`; and who has each of them.
+
+        Two texts that are so alike share one of these words: the rarest they share stands among them in both, for
+        else all they share would lie in the rest of one, and weigh too little (Cauchy-Schwarz).
+        """
+        if at_least not in self._known_heads:
+            heads: list[list[str]] = []
+            holders: dict[str, list[int]] = {}
+            for number, vector in enumerate(self._vectors):
+                rest = 1.0
+                head: list[str] = []
+                for word in sorted(vector, key=lambda w: (self._frequency[w], w)):
+                    if rest < (at_least - 1e-5) ** 2:
+                        break
+                    rest -= vector[word] ** 2
+                    head.append(word)
+                    holders.setdefault(word, []).append(number)
+                heads.append(head)
+            self._known_heads[at_least] = heads, holders
+        return self._known_heads[at_least]
 
     def _rank(self, vector: dict[str, float]) -> list[Match]:
         scores: dict[int, float] = {}

@@ -11,6 +11,7 @@ from pipeline.skills.document import SKILL_FILE, LineMap, SkillDocument, read_do
 from pipeline.skills.files import DiskTree, Entry, EntryKind, FileTree, TooBigError, join
 from pipeline.skills.frontmatter import YamlProblemKind
 from pipeline.skills.markdown import Markdown
+from pipeline.skills.patterns import Words, words_of
 from pipeline.skills.scripts import Script, may_be_script, script_at
 
 MAX_ENTRIES = 5_000
@@ -32,6 +33,7 @@ class Subject:
         self.is_repository_root = is_repository and not directory
         self.memo: dict[str, object] = {}
         self._read: dict[str, bytes | None] = {}
+        self._words: dict[str, Words] = {}
 
     @property
     def is_in_repository(self) -> bool:
@@ -73,7 +75,7 @@ class Subject:
         if entry.kind is EntryKind.OTHER:
             return f"{entry.path} is not a regular file"
         try:
-            self.tree.read(join(self.directory, entry.path))
+            self._read[entry.path] = self.tree.read(join(self.directory, entry.path))
         except TooBigError:
             return f"{entry.path} is larger than 8 MiB"
         except OSError as error:
@@ -87,7 +89,8 @@ class Subject:
         """SKILL.md taken apart; None when it cannot be read at all."""
         if self.unreadable:
             return None
-        return read_document(self.tree.read(join(self.directory, self.skill_path)))
+        data = self.bytes(self.skill_path)
+        return read_document(data) if data is not None else None
 
     @cached_property
     def markdown(self) -> Markdown | None:
@@ -160,6 +163,23 @@ class Subject:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:
             return None
+
+    @cached_property
+    def description_words(self) -> Words:
+        """The words of the description."""
+        return words_of(self.document.description) if self.document is not None else frozenset()
+
+    def words(self, path: str) -> Words:
+        """The words of a bundled text file, or, for the empty path, of SKILL.md."""
+        if path not in self._words:
+            page = self.markdown if not path else next((page for name, page in self.pages if name == path), None)
+            if page is not None:
+                self._words[path] = page.words
+            elif path:
+                self._words[path] = words_of(self.text(path) or "")
+            else:
+                self._words[path] = words_of(self.document.text) if self.document is not None else frozenset()
+        return self._words[path]
 
     def exists(self, path: str) -> bool:
         """Whether a path relative to the skill leads to something inside the tree."""

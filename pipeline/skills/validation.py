@@ -7,6 +7,7 @@ these functions.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import time
@@ -25,6 +26,9 @@ from pipeline.skills.suppression import apply_ignores, fingerprint
 
 PARALLEL_FROM = 100
 """Skills; below, starting processes costs more than it saves."""
+
+CHECKED_FIRST = 16
+"""Skills checked before other processes are started, so that they inherit what is made at its first use."""
 
 Progress = Callable[[int, int], None]
 """Called with skills done and skills in all."""
@@ -143,18 +147,33 @@ def _checked(
     tree: FileTree, directories: Sequence[str], rules: Sequence[Rule], options: Options, jobs: int
 ) -> Iterator[tuple[SkillReport, SkillSummary]]:
     """Each folder's report in order; by several processes when asked for and worth it."""
-    cores = os.cpu_count() or 1
-    workers = jobs if jobs > 0 else (cores if len(directories) >= PARALLEL_FROM else 1)
-    if workers <= 1 or len(directories) < 2 or not isinstance(tree, DiskTree):
-        for directory in directories:
-            yield check_skill(tree, directory, rules, options)
+    workers = jobs if jobs > 0 else (_usable_cores() if len(directories) >= PARALLEL_FROM else 1)
+    alone = len(directories) if workers <= 1 or not isinstance(tree, DiskTree) else min(CHECKED_FIRST, len(directories))
+    for directory in directories[:alone]:
+        yield check_skill(tree, directory, rules, options)
+    rest = directories[alone:]
+    if not rest or not isinstance(tree, DiskTree):
         return
     import multiprocessing
+    import threading
     from functools import partial
 
-    with multiprocessing.get_context().Pool(min(workers, len(directories))) as pool:
+    # A forked process has the compiled patterns of those checked above. Forking is safe only while there is one thread.
+    forks = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+    context = multiprocessing.get_context("fork" if forks else None)
+    with context.Pool(min(workers, len(rest)), initializer=collect_less) as pool:
         work = partial(_check_on_disk, tree, options)
-        yield from pool.imap(work, directories, chunksize=max(1, min(32, len(directories) // (workers * 4))))
+        yield from pool.imap(work, rest, chunksize=max(1, min(32, len(rest) // (workers * 4))))
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def collect_less() -> None:
+    """Makes a process of its own look for cyclic garbage rarely: checking skills leaves next to none."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _check_on_disk(tree: DiskTree, options: Options, directory: str) -> tuple[SkillReport, SkillSummary]:

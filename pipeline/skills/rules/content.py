@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity
 from pipeline.skills.markdown import Block, BlockKind, Markdown, Passage
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Search, hint, lazy
 from pipeline.skills.rules.registry import BEST_PRACTICES, Problem, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
@@ -26,10 +26,10 @@ def prose(skill: Subject) -> Iterator[Block]:
         yield from skill.markdown.prose_blocks
 
 
-def prose_matches(skill: Subject, pattern: re.Pattern[str], *needles: str) -> Iterator[Passage]:
+def prose_matches(skill: Subject, wanted: Search, *needles: str) -> Iterator[Passage]:
     """Where a pattern matches in what the body says to the agent."""
     if skill.markdown is not None:
-        yield from skill.markdown.prose_matches(pattern, *needles)
+        yield from skill.markdown.prose_matches(wanted, *needles)
 
 
 def body(skill: Subject) -> Markdown:
@@ -42,13 +42,20 @@ _PLACEHOLDER_WORDS = (
     *("todo", "fixme:", "tbd", "lorem", "replace", "this is a placeholder", "coming soon"),
     *("[insert", "[describe", "[add", "[fill in", "[placeholder"),
 )
-_PLACEHOLDER = lazy(
-    r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:"
-    r"|(?<![\"“'`])\blorem ipsum\b|\bTODO: (?:add"
-    r"|write|fill|complete|describe)\b"
-    r"|\[(?:insert|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
-    r"|^Replace (?:this )?with (?:a )?description of the skill|^This is a placeholder\b|^Lorem\b|^\W*coming soon\W*$",
-    re.IGNORECASE | re.MULTILINE,
+_PLACEHOLDER = Search(
+    lazy(
+        r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:"
+        r"|(?<![\"“'`])\blorem ipsum\b|\bTODO: (?:add"
+        r"|write|fill|complete|describe)\b"
+        r"|\[(?:insert|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
+        r"|^Replace (?:this )?with (?:a )?description of the skill|^This is a placeholder\b|^Lorem\b"
+        r"|^\W*coming soon\W*$",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    hint(
+        *("todo fixme tbd lorem insert describe add placeholder", ("fill", "in"), ("replace", "description")),
+        *(("this", "placeholder"), ("coming", "soon")),
+    ),
 )
 
 
@@ -96,16 +103,25 @@ _FILLER_WORDS = (
     "make sure",
     "standards",
 )
-_FILLER = lazy(
-    r"\b(?:handle (?:all )?errors? (?:appropriately|properly|gracefully)|follow (?:all )?(?:industry "
-    r"|general )?best practices"
-    r"(?! (?:in|from|for|below|above|listed|section))|write clean(?:,| and) (?:maintainable|readable) code"
-    r"|ensure (?:high )?code quality"
-    r"|use (?:appropriate|proper) (?:tools|error handling|naming)|be thorough and (?:careful|accurate)"
-    r"|pay attention to detail"
-    r"|think (?:carefully|step by step) before|strive for excellence|leverage (?:the )?power of"
-    r"|make sure (?:everything|it all) works|adhere to industry standards)\b",
-    re.IGNORECASE,
+_FILLER = Search(
+    lazy(
+        r"\b(?:handle (?:all )?errors? (?:appropriately|properly|gracefully)|follow (?:all )?(?:industry "
+        r"|general )?best practices"
+        r"(?! (?:in|from|for|below|above|listed|section))|write clean(?:,| and) (?:maintainable|readable) code"
+        r"|ensure (?:high )?code quality"
+        r"|use (?:appropriate|proper) (?:tools|error handling|naming)|be thorough and (?:careful|accurate)"
+        r"|pay attention to detail"
+        r"|think (?:carefully|step by step) before|strive for excellence|leverage (?:the )?power of"
+        r"|make sure (?:everything|it all) works|adhere to industry standards)\b",
+        re.IGNORECASE,
+    ),
+    hint(
+        *(("handle", "error errors", "appropriately properly gracefully"), ("follow", "best", "practices")),
+        *(("write", "clean", "maintainable readable", "code"), ("ensure", "code", "quality")),
+        *(("use", "appropriate proper", "tools error naming"), ("be", "thorough", "careful accurate")),
+        *(("pay", "attention", "detail"), ("think", "carefully step", "before"), ("strive", "excellence")),
+        *(("leverage", "power"), ("make", "sure", "everything all", "works"), ("adhere", "industry", "standards")),
+    ),
 )
 
 
@@ -126,7 +142,10 @@ def no_filler(skill: Subject) -> Iterator[Problem]:
 
 
 _SHOUT_WORDS = ("must", "always", "never", "critical", "important", "mandatory", "absolutely", "do not")
-_SHOUT = lazy(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b")
+_SHOUT = Search(
+    lazy(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b"),
+    hint("must always never critical important mandatory absolutely", ("do", "not")),
+)
 
 
 @rule(
@@ -142,6 +161,8 @@ _SHOUT = lazy(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABS
     good=VALID + "\nNEVER overwrite the original: the fields cannot be restored.\n",
 )
 def no_shouting(skill: Subject) -> Iterator[Problem]:
+    if skill.markdown is None or sum(1 for _ in _SHOUT.pattern.finditer(skill.markdown.prose_text)) < 12:
+        return
     shouted = list(prose_matches(skill, _SHOUT, *_SHOUT_WORDS))
     if len(shouted) < 12:
         return
@@ -187,8 +208,9 @@ def pointers_have_conditions(skill: Subject) -> Iterator[Problem]:
                 yield Problem("says where to look, but not when", span)
 
 
-_OPTIONS = lazy(
-    r"\b(?:you (?:can|could|may)|either) use (?:[^,.;\n]{2,40}, ){2,}(?:or|and) [^,.;\n]{2,40}", re.IGNORECASE
+_OPTIONS = Search(
+    lazy(r"\b(?:you (?:can|could|may)|either) use (?:[^,.;\n]{2,40}, ){2,}(?:or|and) [^,.;\n]{2,40}", re.IGNORECASE),
+    hint(("you either", "use", "or and")),
 )
 _DEFAULT = lazy(r"\b(?:default|prefer|recommend|unless|otherwise|first choice|depending|start with|instead)\w*", re.I)
 
@@ -210,7 +232,7 @@ def choices_have_a_default(skill: Subject) -> Iterator[Problem]:
             yield Problem("offers several tools and no default", found.span)
 
 
-_SOMEONE = lazy(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])")
+_SOMEONE = Search(lazy(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])"), hint("users home"))
 _ANYONE_WORDS = """
 user username users you your yourname your-name yourusername your-username me myuser my-user name someone
 somebody alice bob john jane johndoe janedoe jdoe example shared public runner ubuntu node app vscode jovyan
@@ -241,7 +263,7 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
             seen.add(who)
             yield Problem(f"`{shown(passage.text)}` is one person's home folder", passage.span)
     for script in skill.scripts:
-        found = _SOMEONE.search(script.text)
+        found = _SOMEONE.pattern.search(script.text)
         if found is not None and found[1].lower() not in _ANYONE:
             line = script.text.count("\n", 0, found.start()) + 1
             column = found.start() - script.text.rfind("\n", 0, found.start()) - 1
@@ -249,7 +271,10 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"`{shown(found[0])}` is one person's home folder", span, file=script.path)
 
 
-_BACKSLASH = lazy(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|templates)\\[\w.-]+(?:\\[\w.-]+)*")
+_BACKSLASH = Search(
+    lazy(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|templates)\\[\w.-]+(?:\\[\w.-]+)*"),
+    hint("scripts references assets templates"),
+)
 
 
 @rule(
@@ -270,16 +295,22 @@ def paths_have_forward_slashes(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"`{shown(found.text)}` has backslashes", found.span)
 
 
-_TIMED = lazy(
-    r"\b(?:as of|since|until|before|after|starting(?: in)?|currently \(|updated) "
-    r"(?:(?:early|mid|late)[ -])?"
-    r"(?:(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.? )?(?:\d{1,2},? )?20[12]\d\b",
-    re.IGNORECASE,
+_TIMED = Search(
+    lazy(
+        r"\b(?:as of|since|until|before|after|starting(?: in)?|currently \(|updated) "
+        r"(?:(?:early|mid|late)[ -])?"
+        r"(?:(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.? )?(?:\d{1,2},? )?20[12]\d\b",
+        re.IGNORECASE,
+    ),
+    hint("of since until before after starting currently updated"),
 )
 _HISTORY = lazy(r"deprecat|retired|legacy|\bold\b|history|former", re.IGNORECASE)
-_RETIRED = lazy(
-    r"\b(?:claude-(?:instant|1|2)(?:[.-][\w.-]*)?|claude-3-(?:opus|sonnet|haiku)-20\d{6}|claude-3-5-sonnet-20\d{6}|text-davinci-00\d"
-    r"|gpt-3\.5-turbo(?:-\d{4})?|gpt-4-(?:0314|0613|32k)|code-davinci-00\d|gemini-(?:pro-vision|1\.0-pro)|palm-2)\b"
+_RETIRED = Search(
+    lazy(
+        r"\b(?:claude-(?:instant|1|2)(?:[.-][\w.-]*)?|claude-3-(?:opus|sonnet|haiku)-20\d{6}|claude-3-5-sonnet-20\d{6}|text-davinci-00\d"
+        r"|gpt-3\.5-turbo(?:-\d{4})?|gpt-4-(?:0314|0613|32k)|code-davinci-00\d|gemini-(?:pro-vision|1\.0-pro)|palm-2)\b"
+    ),
+    hint(("claude", "instant opus sonnet haiku"), "claude", "davinci", "gpt", ("gemini", "pro"), "palm"),
 )
 
 
@@ -322,8 +353,10 @@ def nothing_is_said_twice(skill: Subject) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for block in prose(skill):
         if block.kind is BlockKind.PARAGRAPH and len(block.text) >= 100:
-            for text in {" ".join(block.text.split()), *_long_lines(block)}:
-                if (text in seen and seen[text] != block.line) or text in _repeated_lines(block):
+            lines = _long_lines(block)
+            repeated = {line for line, count in Counter(lines).items() if count > 1} if len(lines) > 1 else ()
+            for text in {" ".join(block.text.split()), *lines}:
+                if (text in seen and seen[text] != block.line) or text in repeated:
                     span = body(skill).lines.line_span(block.line)
                     yield Problem(f"repeats line {seen.get(text, block.line)}: “{shown(text, 40)}”", span)
                     break
@@ -331,8 +364,4 @@ def nothing_is_said_twice(skill: Subject) -> Iterator[Problem]:
 
 
 def _long_lines(block: Block) -> list[str]:
-    return [line.strip() for line in block.text.split("\n") if len(line.strip()) >= 100]
-
-
-def _repeated_lines(block: Block) -> set[str]:
-    return {line for line, count in Counter(_long_lines(block)).items() if count > 1}
+    return [stripped for line in block.text.split("\n") if len(stripped := line.strip()) >= 100]

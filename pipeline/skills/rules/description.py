@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity, Span
 from pipeline.skills.frontmatter import YamlValue
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Search, hint, lazy
 from pipeline.skills.rules.registry import DESCRIPTIONS, SPECIFICATION, Problem, Profile, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
@@ -34,9 +34,13 @@ _TRIGGER = lazy(
 )
 
 
+_PLAIN_TRIGGER = lazy(r"\b(?:[Ww]hen(?:ever)?|[Tt]riggers?|[Mm]entions?) ")
+"""What most descriptions say, found in a fraction of the time."""
+
+
 def has_trigger(description: str) -> bool:
     """Whether a description says in any way when the skill applies; lenient, and not only in English."""
-    return _TRIGGER.search(description) is not None
+    return _PLAIN_TRIGGER.search(description) is not None or _TRIGGER.search(description) is not None
 
 
 def description_of(skill: Subject) -> tuple[str, YamlValue] | None:
@@ -45,6 +49,10 @@ def description_of(skill: Subject) -> tuple[str, YamlValue] | None:
     if value is None or not value.is_string or not value.text.strip():
         return None
     return value.text.strip(), value
+
+
+def _searched(skill: Subject, wanted: Search, text: str) -> re.Match[str] | None:
+    return wanted.pattern.search(text) if wanted.hint.allows(skill.description_words) else None
 
 
 def _with(description: str) -> str:
@@ -147,9 +155,12 @@ def description_has_no_angle_brackets(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"`{shown(match[0])}` in the description", found[1].span)
 
 
-_PERSON = lazy(
-    r"(?:^|[.!?] )(?:I|We) (?:can|will|help|am|are|provide|create)\b|\b(?:I can|I will|I'll|I help)\b|(?:^"
-    r"|[.!?] )You can use this\b"
+_PERSON = Search(
+    lazy(
+        r"(?:^|[.!?] )(?:I|We) (?:can|will|help|am|are|provide|create)\b|\b(?:I can|I will|I'll|I help)\b|(?:^"
+        r"|[.!?] )You can use this\b"
+    ),
+    hint("i we", ("you", "can", "use", "this")),
 )
 
 
@@ -167,7 +178,7 @@ _PERSON = lazy(
 )
 def description_is_impersonal(skill: Subject) -> Iterator[Problem]:
     found = description_of(skill)
-    if found is not None and (match := _PERSON.search(found[0])):
+    if found is not None and (match := _searched(skill, _PERSON, found[0])):
         yield Problem(f"“{shown(match[0].strip('. '))}”: write in the third person", found[1].span)
 
 
@@ -192,14 +203,25 @@ def description_is_not_stuffed(skill: Subject) -> Iterator[Problem]:
         yield Problem(f"{max(quoted, short)} keywords in a row; say the situations instead", found[1].span)
 
 
-_TOO_BROAD = lazy(
-    r"\b(?:always use this(?: skill)?(?! (?:when|if|for|before|after|to|on|in))"
-    r"|use (?:this (?:skill )?)?for (?:any|all|every) (?:task|request|question|code|work|prompt)s?\b"
-    r"(?! (?:to|that|about|for|of|in|on|involving|related|with|which))"
-    r"|use (?:this )?(?:skill )?(?:in|for) (?:all|every) (?:conversation|session|message|situation)s?|(?:any"
-    r"|every) (?:and all )?(?:user )?(?:request|prompt|query|question)s?\W*$"
-    r"|whenever (?:the user|you) (?:asks?|says?|sends?) anything)",
-    re.IGNORECASE,
+_TOO_BROAD = Search(
+    lazy(
+        r"\b(?:always use this(?: skill)?(?! (?:when|if|for|before|after|to|on|in))"
+        r"|use (?:this (?:skill )?)?for (?:any|all|every) (?:task|request|question|code|work|prompt)s?\b"
+        r"(?! (?:to|that|about|for|of|in|on|involving|related|with|which))"
+        r"|use (?:this )?(?:skill )?(?:in|for) (?:all|every) (?:conversation|session|message|situation)s?|(?:any"
+        r"|every) (?:and all )?(?:user )?(?:request|prompt|query|question)s?\W*$"
+        r"|whenever (?:the user|you) (?:asks?|says?|sends?) anything)",
+        re.IGNORECASE,
+    ),
+    hint(
+        ("always", "use", "this"),
+        (
+            "any all every",
+            "task tasks request requests question questions code codes work works prompt prompts query querys",
+        ),
+        ("all every", "conversation conversations session sessions message messages situation situations"),
+        ("whenever", "anything"),
+    ),
 )
 
 
@@ -216,7 +238,7 @@ _TOO_BROAD = lazy(
 )
 def description_is_not_too_broad(skill: Subject) -> Iterator[Problem]:
     found = description_of(skill)
-    if found is not None and (match := _TOO_BROAD.search(found[0])):
+    if found is not None and (match := _searched(skill, _TOO_BROAD, found[0])):
         yield Problem(f"“{shown(match[0])}” claims every task", found[1].span)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from pipeline.skills.findings import Provenance, Severity
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Hint, Search, hint, lazy
 from pipeline.skills.programs import Program, programs
 from pipeline.skills.rules.registry import Problem, rule
-from pipeline.skills.rules.security_shell import STORES, download_severity, leak, runs_download, unwrapped
+from pipeline.skills.rules.security_shell import NEAR_STORES, STORES, download_severity, leak, runs_download, unwrapped
 from pipeline.skills.rules.spec_fields import shown
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.rules.workflow import called
@@ -35,9 +35,9 @@ _SEND = lazy(
 )
 
 
-def _python(skill: Subject, wanted: re.Pattern[str]) -> Iterator[tuple[Program, ast.Module]]:
-    for program in programs(skill, wanted):
-        if program.script.language is Language.PYTHON and program.script.python is not None:
+def _python(skill: Subject, wanted: Search) -> Iterator[tuple[Program, ast.Module]]:
+    for program in programs(skill, Language.PYTHON, wanted):
+        if program.script.python is not None:
             yield program, program.script.python
 
 
@@ -81,7 +81,10 @@ def _shell_string(call: ast.Call) -> ast.expr | None:
     return call.args[0] if name in _SUBPROCESS and through_shell and call.args else None
 
 
-_EXECUTES = lazy(r"\b(?:exec|eval|os\.system|os\.popen|subprocess|getoutput)\b")
+_EXECUTES = Search(
+    lazy(r"\b(?:exec|eval|os\.system|os\.popen|subprocess|getoutput)\b"),
+    hint("exec eval system popen subprocess getoutput"),
+)
 
 
 @rule(
@@ -146,19 +149,27 @@ class _Taint:
     """Which names of a file hold a value from a source, followed through assignments until nothing changes."""
 
     def __init__(self, tree: ast.Module, is_source: Callable[[ast.expr], bool]) -> None:
+        self._tree = tree
         self._is_source = is_source
-        self.names: set[str] = set()
-        assignments = [
-            node
-            for node in ast.walk(tree)
-            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.For, ast.AugAssign))
-        ]
-        for _ in range(6):
-            before = len(self.names)
-            for node in assignments:
-                self._assign(node)
-            if len(self.names) == before:
-                break
+        self._names: set[str] | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """Followed when first asked for: most programs never hand a value to anything that matters."""
+        if self._names is None:
+            self._names = set()
+            assignments = [
+                node
+                for node in ast.walk(self._tree)
+                if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.For, ast.AugAssign))
+            ]
+            for _ in range(6):
+                before = len(self._names)
+                for node in assignments:
+                    self._assign(node)
+                if len(self._names) == before:
+                    break
+        return self._names
 
     def _assign(self, node: ast.AST) -> None:
         value: ast.expr | None
@@ -187,8 +198,9 @@ class _Taint:
         return False
 
 
-_LEAKS = lazy(
-    r"environ|getenv|\.ssh|\.aws|\.netrc|\.env\b|credential|id_rsa|wallet|Login Data|keychain|shadow", re.IGNORECASE
+_LEAKS = Search(
+    lazy(rf"\b(?:environ|getenv|credentials?|id_rsa)\b|\.env\b|{NEAR_STORES.pattern.pattern}", re.IGNORECASE),
+    Hint((*hint("environ getenv credential credentials rsa env").alternatives, *NEAR_STORES.hint.alternatives)),
 )
 
 
@@ -214,12 +226,12 @@ _LEAKS = lazy(
 )
 def python_keeps_secrets(skill: Subject) -> Iterator[Problem]:
     for program, tree in _python(skill, _LEAKS):
+        senders = [(call, name) for call in _calls(tree) if _SEND.search(name := _sender(call))]
+        if not senders:
+            continue
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         secrets = _Taint(tree, partial(_is_secret, parents=parents))
-        for call in _calls(tree):
-            name = called(call) or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
-            if not _SEND.search(name):
-                continue
+        for call, name in senders:
             sent = [
                 *call.args,
                 *(k.value for k in call.keywords if k.arg not in ("headers", "auth", "cert", "timeout", "env")),
@@ -227,6 +239,10 @@ def python_keeps_secrets(skill: Subject) -> Iterator[Problem]:
             if any(secrets.holds(argument) for argument in sent):
                 message = f"`{shown(name)}` sends the environment or a credential file"
                 yield _problem(program, call, message, Severity.ERROR)
+
+
+def _sender(call: ast.Call) -> str:
+    return called(call) or (call.func.attr if isinstance(call.func, ast.Attribute) else "")
 
 
 def _is_secret(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -250,9 +266,6 @@ def _is_secret(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
     return False
 
 
-_OPENS_STORE = lazy(r"\.ssh|\.aws|\.netrc|\.gnupg|shadow|Login Data|logins\.json|wallet|keychain|keystore|Cookies")
-
-
 @rule(
     "SEC019",
     Severity.WARNING,
@@ -268,7 +281,7 @@ _OPENS_STORE = lazy(r"\.ssh|\.aws|\.netrc|\.gnupg|shadow|Login Data|logins\.json
     good={"pdf-forms/SKILL.md": VALID, "pdf-forms/scripts/fill.py": "data = open('form.json').read()\n"},
 )
 def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
-    for program, tree in _python(skill, _OPENS_STORE):
+    for program, tree in _python(skill, NEAR_STORES):
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
@@ -313,13 +326,19 @@ def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
     },
 )
 def python_does_not_run_values(skill: Subject) -> Iterator[Problem]:
-    for program, tree in _python(skill, lazy(r"\b(?:eval|exec|system|popen|shell|pickle|yaml|getoutput)\b")):
+    for program, tree in _python(skill, _RUNS_VALUES):
         reported = 0
         for call in _calls(tree):
             reason = _runs_value(call)
             if reason and reported < 5:
                 reported += 1
                 yield _problem(program, call, reason, Severity.WARNING if program.is_bundled else Severity.INFO)
+
+
+_RUNS_VALUES = Search(
+    lazy(r"\b(?:eval|exec|system|popen|shell|pickle|yaml|getoutput)\b"),
+    hint("eval exec system popen shell pickle yaml getoutput"),
+)
 
 
 def _is_literal(node: ast.expr) -> bool:

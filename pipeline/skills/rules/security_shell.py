@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity
-from pipeline.skills.patterns import lazy
+from pipeline.skills.patterns import Search, hint, lazy
 from pipeline.skills.programs import Program, programs
 from pipeline.skills.rules.registry import Problem, rule
 from pipeline.skills.rules.spec_fields import shown
 from pipeline.skills.rules.spec_file import VALID
-from pipeline.skills.scripts import Command
+from pipeline.skills.scripts import Command, Language
 from pipeline.skills.subject import Subject
 
 _FETCHERS = frozenset({"curl", "wget", "fetch", "aria2c", "http", "https"})
@@ -29,6 +29,20 @@ STORES = lazy(
     r"|keychain-db|/\.config/solana/id\.json"
     r"|/Ethereum/keystore|\.electrum|\.aws(?:/|$)|\.ssh/?$"
 )
+NEAR_STORES = Search(
+    lazy(
+        r"\.(?:ssh|aws|netrc|gnupg|npmrc|pypirc|password-store|electrum|git-credentials)\b|gh/hosts\b|gcloud\b|solana\b"
+        r"|\b(?:shadow|Login Data|logins\.json|key4\.db|Cookies\.sqlite|wallet|keychain|keystore|security find)\b"
+        r"|_history\b",
+        re.IGNORECASE,
+    ),
+    hint(
+        "ssh aws netrc gnupg npmrc pypirc electrum gcloud solana shadow logins wallet keychain keystore history",
+        *(("password", "store"), ("git", "credentials"), ("gh", "hosts"), ("login", "data"), ("key", "db")),
+        *(("cookies", "sqlite"), ("security", "find")),
+    ),
+)
+"""Programs that may read one of the stores."""
 _DOT_ENV = lazy(r"(?:^|/|@)\.env(?:\.\w+)?$")
 SECRET_VARIABLE = lazy(
     r"\$\{?(?:[A-Z]+_)*(?:AWS_SECRET_ACCESS_KEY|SECRET(?:_KEY)?|PRIVATE_KEY|PASSWORD|PASSWD|API_KEY|ACCESS_TOKEN|TOKEN|CREDENTIALS)\}?\b"
@@ -47,20 +61,24 @@ _SHADY_HOST = lazy(
     r"|transfer\.sh|0x0\.st|paste\.|raw\.ghostbin|\.onion|\.tk/|\.xyz/|is\.gd|discordapp\.com/attachments|evil|attacker|malicious|c2\.",
     re.IGNORECASE,
 )
+_DOWNLOADS = Search(lazy(r"\b(?:curl|wget|fetch|aria2c)\b"), hint("curl wget fetch aria"))
 _URL = lazy(r"https?://[^\s\"'`)>|;]+")
-_POWERSHELL = lazy(
-    r"\b(?:iex|Invoke-Expression)\b[^\n]*(?:DownloadString|iwr|Invoke-WebRequest|irm|Invoke-RestMethod)"
-    r"|(?:DownloadString|\biwr\b|Invoke-WebRequest|\birm\b|Invoke-RestMethod)[^\n]*\|\s*(?:iex|Invoke-Expression)\b",
-    re.IGNORECASE,
+_POWERSHELL = Search(
+    lazy(
+        r"\b(?:iex|Invoke-Expression)\b[^\n]*(?:DownloadString|iwr|Invoke-WebRequest|irm|Invoke-RestMethod)"
+        r"|(?:DownloadString|\biwr\b|Invoke-WebRequest|\birm\b|Invoke-RestMethod)[^\n]*\|\s*(?:iex|Invoke-Expression)\b",
+        re.IGNORECASE,
+    ),
+    hint("iex", ("invoke", "expression")),
 )
 
 
 _WRAPPERS = frozenset({"sudo", "env", "nohup", "time", "exec", "command", "doas", "xargs"})
 
 
-def shell_commands(skill: Subject, wanted: re.Pattern[str]) -> Iterator[tuple[Program, Command]]:
+def shell_commands(skill: Subject, wanted: Search) -> Iterator[tuple[Program, Command]]:
     """The shell commands of the skill's programs whose text a pattern matches."""
-    for program in programs(skill, wanted):
+    for program in programs(skill, Language.SHELL, wanted):
         for command in program.script.commands:
             yield program, unwrapped(command)
 
@@ -114,7 +132,7 @@ def _problem(program: Program, command: Command, message: str, severity: Severit
 )
 def nothing_is_downloaded_and_run(skill: Subject) -> Iterator[Problem]:
     reported: set[tuple[str, int]] = set()
-    for program, command in shell_commands(skill, lazy(r"\b(?:curl|wget|fetch|aria2c)\b")):
+    for program, command in shell_commands(skill, _DOWNLOADS):
         if not runs_download(command) or (program.file, command.span.line) in reported:
             continue
         reported.add((program.file, command.span.line))
@@ -163,9 +181,7 @@ def download_severity(address: str) -> Severity:
 )
 def nothing_encoded_is_run(skill: Subject) -> Iterator[Problem]:
     reported: set[tuple[str, int]] = set()
-    for program, command in shell_commands(
-        skill, lazy(r"\b(?:base64|base32|xxd|openssl|gunzip|zcat|uudecode|eval|rev)\b")
-    ):
+    for program, command in shell_commands(skill, _DECODERS):
         stages = [unwrapped(stage) for stage in command.pipeline()]
         decodes = any(_decodes(stage) for stage in stages)
         runs = any(_is_shell(stage) for stage in stages[1:])
@@ -181,6 +197,12 @@ def nothing_encoded_is_run(skill: Subject) -> Iterator[Problem]:
             yield _problem(program, command, "decodes text and runs it", Severity.ERROR)
 
 
+_DECODERS = Search(
+    lazy(r"\b(?:base64|base32|xxd|openssl|gunzip|zcat|uudecode|eval|rev)\b"),
+    hint("base xxd openssl gunzip zcat uudecode eval rev"),
+)
+
+
 def _decodes(command: Command) -> bool:
     arguments = command.arguments
     if command.name in ("base64", "base32"):
@@ -192,7 +214,10 @@ def _decodes(command: Command) -> bool:
     return command.name in ("gunzip", "zcat", "uudecode", "rev")
 
 
-_FLOW_WORDS = lazy(r"\b(?:curl|wget|nc|ncat|netcat|socat|scp|rsync|telnet|mail|/dev/tcp)\b")
+_FLOW = Search(
+    lazy(r"\b(?:curl|wget|nc|ncat|netcat|socat|scp|rsync|telnet|mail|/dev/tcp)\b"),
+    hint("curl wget nc ncat netcat socat scp rsync telnet mail", ("dev", "tcp")),
+)
 
 
 @rule(
@@ -210,7 +235,7 @@ _FLOW_WORDS = lazy(r"\b(?:curl|wget|nc|ncat|netcat|socat|scp|rsync|telnet|mail|/
 )
 def secrets_do_not_flow_out(skill: Subject) -> Iterator[Problem]:
     reported: set[tuple[str, int]] = set()
-    for program, command in shell_commands(skill, _FLOW_WORDS):
+    for program, command in shell_commands(skill, _FLOW):
         reason = leak(command)
         if reason and (program.file, command.span.line) not in reported:
             reported.add((program.file, command.span.line))
@@ -324,13 +349,7 @@ def _posted_secret(command: Command) -> str:
     good=VALID + "\n```bash\ncat ~/.ssh/id_ed25519.pub\nssh-keygen -t ed25519\n```\n",
 )
 def credential_stores_are_left_alone(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(
-        skill,
-        lazy(
-            r"\.ssh|\.aws|\.netrc|\.gnupg|shadow|Login Data|logins\.json|wallet|keychain|security find|_history"
-            r"|git-credentials|keystore"
-        ),
-    ):
+    for program, command in shell_commands(skill, NEAR_STORES):
         readers = _CREDENTIAL_READERS | {"cp", "mv", "strings", "awk", "sed", "sqlite3", "rclone"}
         arguments = [
             word for word in command.arguments if not re.search(r"\.pub$|config$|known_hosts|authorized_keys", word)
@@ -358,10 +377,13 @@ def credential_stores_are_left_alone(skill: Subject) -> Iterator[Problem]:
     good=VALID + "\n```bash\nrm -rf ./build\n```\n",
 )
 def destruction_is_guarded(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(skill, lazy(r"\brm\b|\bdd\b|mkfs|chmod|\bfind\b|:\(\)|shred")):
+    for program, command in shell_commands(skill, _DESTROYERS):
         reason = _destroys(command)
         if reason:
             yield _problem(program, command, reason, Severity.INFO if command.guarded else Severity.WARNING)
+
+
+_DESTROYERS = Search(lazy(r"\b(?:rm|dd|mkfs|chmod)\b|-delete\b"), hint("rm dd mkfs chmod delete"))
 
 
 def _destroys(command: Command) -> str:
@@ -391,7 +413,16 @@ def _destroys(command: Command) -> str:
 
 _STARTUP = lazy(
     r"(?:~|\$HOME|\$\{HOME\}|/root|/etc)?/?\.(?:bashrc|zshrc|bash_profile|zprofile|profile|zshenv|bash_login)\b|/etc/(?:cron|profile|rc\.local|systemd)"
-    r"|LaunchAgents|LaunchDaemons|authorized_keys|\.git/hooks/|\.config/autostart|\.claude/settings|\.cursor/rules|CLAUDE\.md|AGENTS\.md|/etc/sudoers"
+    r"|\bLaunch(?:Agents|Daemons)\b|\bauthorized_keys\b|\.git/hooks/|\.config/autostart|\.claude/settings\b|\.cursor/rules\b"
+    r"|\bCLAUDE\.md\b|\bAGENTS\.md\b|/etc/sudoers"
+)
+_STAYS = Search(
+    lazy(_STARTUP.pattern + r"|\b(?:crontab|systemctl|launchctl|schtasks)\b"),
+    hint(
+        "bashrc zshrc zprofile profile zshenv etc launchagents launchdaemons crontab systemctl launchctl schtasks",
+        *(("bash", "login"), ("authorized", "keys"), ("git", "hooks"), "config"),
+        *(("claude", "settings md"), ("cursor", "rules"), ("agents", "md")),
+    ),
 )
 
 
@@ -409,7 +440,7 @@ _STARTUP = lazy(
     good={"pdf-forms/SKILL.md": VALID, "pdf-forms/scripts/setup.sh": "#!/bin/sh\nmkdir -p out\n"},
 )
 def nothing_stays_behind(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(skill, lazy(_STARTUP.pattern + r"|crontab|systemctl|launchctl|schtasks")):
+    for program, command in shell_commands(skill, _STAYS):
         reason = ""
         if command.name == "crontab" and not ({"-l", "-h", "--help", "-e"} & set(command.arguments)):
             reason = "installs a cron job"
@@ -433,6 +464,7 @@ def nothing_stays_behind(skill: Subject) -> Iterator[Problem]:
             yield _problem(program, command, reason, Severity.INFO if in_text else Severity.WARNING)
 
 
+_INSTALLS = Search(lazy(r"\b(?:pip3?|uv|npm|yarn|pnpm|gem)\b"), hint("pip uv npm yarn pnpm gem"))
 _INDEX_FLAGS = frozenset({"--index-url", "-i", "--extra-index-url", "--trusted-host", "--registry"})
 _TYPO_PAIRS = """
 reqeusts requests requets requests urlib3 urllib3 numpyy numpy panadas pandas pandsa pandas djnago django
@@ -455,7 +487,7 @@ _TYPOS = dict(zip(_TYPO_PAIRS.split()[::2], _TYPO_PAIRS.split()[1::2], strict=Tr
     good=VALID + "\n```bash\npip install requests==2.32.3\n```\n",
 )
 def packages_come_from_the_registry(skill: Subject) -> Iterator[Problem]:
-    for program, command in shell_commands(skill, lazy(r"\b(?:pip3?|uv|npm|yarn|pnpm|gem)\b")):
+    for program, command in shell_commands(skill, _INSTALLS):
         words = list(command.arguments)
         if command.name not in ("pip", "pip3", "npm", "yarn", "pnpm", "uv", "gem") or not {"install", "add", "i"} & set(
             words

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from pipeline.skills.document import LineMap
 from pipeline.skills.findings import Provenance, Severity
 from pipeline.skills.markdown import Markdown, Passage
-from pipeline.skills.patterns import lazy
-from pipeline.skills.rules.registry import Problem, rule
+from pipeline.skills.patterns import ANYTHING, Search, Words, hint, lazy
+from pipeline.skills.rules.registry import Problem, Profile, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.subject import Subject
@@ -47,7 +47,17 @@ _TAGS = lazy(r"(?<![\U0001F3F4\U000E0020-\U000E007E])[\U000E0000-\U000E007F]+")
 _BIDI = lazy(r"[\u202A-\u202E\u2066-\u2069]")
 _ZERO_WIDTH = lazy(r"[\u200B-\u200D\u2060\uFEFF\u180E\u2061-\u2064]{3,}|[\U000E0100-\U000E01EF]{3,}")
 _ANY_HIDDEN = lazy(r"[\u180E\u200B-\u200D\u202A-\u202E\u2060-\u2069\uFEFF\U000E0000-\U000E01EF]")
+_HIDDEN_BYTES = (b"\xe2\x81", b"\xf3\xa0", b"\xe1\xa0\x8e", b"\xef\xbb\xbf")
+_HIDDEN_AFTER_E280 = re.compile(rb"\xe2\x80[\x8b-\x8d\xaa-\xae]")
 _HIDDEN = lazy(f"{_TAGS.pattern}|{_BIDI.pattern}|{_ZERO_WIDTH.pattern}")
+
+
+def _may_hide(text: str) -> bool:
+    """Whether a text holds any such character, looked for in its bytes, where that takes a tenth of the time."""
+    data = text.encode("utf-8", "replace")
+    if any(begin in data for begin in _HIDDEN_BYTES) or _HIDDEN_AFTER_E280.search(data):
+        return _ANY_HIDDEN.search(text) is not None
+    return False
 
 
 @rule(
@@ -66,7 +76,7 @@ _HIDDEN = lazy(f"{_TAGS.pattern}|{_BIDI.pattern}|{_ZERO_WIDTH.pattern}")
 )
 def nothing_is_hidden_in_characters(skill: Subject) -> Iterator[Problem]:
     for path, text in texts(skill):
-        if text.isascii() or not _ANY_HIDDEN.search(text):
+        if text.isascii() or not _may_hide(text):
             continue
         found = _HIDDEN.search(text)
         if found is None:
@@ -98,34 +108,70 @@ _EXFILTRATE_VERBS = (
     *("send", "upload", "post", "transmit", "forward", "exfiltrate", "email", "submit", "report", "append"),
 )
 _EXFILTRATE_WORDS = ("http", "webhook", "attacker", "external", "remote server", "our server", "@")
-_OVERRIDE = lazy(
-    r"\b(?:ignore|disregard|forget|override|bypass)\s+"
-    r"(?=(?:\w+\s+){0,3}(?:all|any|every|your|previous|prior|earlier|above|other|system|existing)\b)"
-    r"(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of)\s+){1,5}"
-    r"(?:instructions?|prompts?|rules|guidelines|directives|constraints|safeguards|guardrails)\b"
-    r"|\b(?:do not|don['’]t|never|without)\s+(?:ever\s+)?(?:tell|telling|inform|informing|notify|notifying|alert"
-    r"|alerting|mention(?:ing)? (?:this|it) to"
-    r"|reveal(?:ing)? (?:this|it) to|disclos(?:e|ing) (?:this|it) to)\s+(?:to\s+)?(?:the\s+)?(?:user|human"
-    r"|operator|developer)s?\b"
-    r"(?!\s+(?:to|how|when|if|about how|they can|that they|you))"
-    r"|\byou are (?:now )?(?:in |entering )?(?:developer mode|DAN\b|jailbroken|unrestricted|no longer bound)"
-    r"|\b(?:disable|turn off|bypass|circumvent)\s+(?:all\s+|any\s+|the\s+|your\s+)*(?:safety|security|permission"
-    r"|content|approval)\s+"
-    r"(?:checks?|filters?|prompts?|restrictions?|guardrails?)\b"
-    r"|\bhide (?:this|these|the|your) (?:actions?|activity|steps?|output|changes?) from\b"
-    r"|\b(?:silently|secretly|quietly|covertly)\s+(?:send|upload|post|transmit|forward|exfiltrate|copy|execute|install|collect|record|log)\b"
-    r"|\byour (?:real|true|actual|hidden|primary secret) (?:goal|task|purpose|objective) is\b",
-    re.IGNORECASE,
+_TARGETS = (
+    "instruction instructions prompt prompts rules guideline guidelines directives constraints safeguard safeguards "
+    "guardrail guardrails"
 )
-_EXFILTRATE = lazy(
-    r"\b(?:send|upload|post|transmit|forward|exfiltrate|email|submit|report"
-    r"|append)\b[^.\n]{0,80}?\b(?:conversation(?: history)?|chat history"
-    r"|credentials?|api[- ]?keys?|tokens?|secrets?|passwords?|environment variables|env vars|\.env|private keys?"
-    r"|ssh keys?|cookies"
-    r"|source code|file contents?|contents of|system prompt|user(?:'s)? (?:data|files|messages?))\b[^.\n]{0,80}?"
-    r"(?:\bto\b|\bat\b|\bvia\b)[^.\n]{0,30}?(?:https?://|webhook|attacker|external|remote server|our server"
-    r"|\b[\w.-]+@[\w-]+\.\w+)",
-    re.IGNORECASE,
+_TELL = (
+    "tell telling inform informing notify notifying alert alerting mention mentioning reveal revealing "
+    "disclose disclosing"
+)
+_LOOT = (
+    "conversation chat credential credentials api apikey apikeys token tokens secret secrets password passwords "
+    "environment env private ssh cookies source file contents system user"
+)
+_CHECKS = "check checks filter filters prompt prompts restriction restrictions guardrail guardrails"
+_OVERRIDE = Search(
+    lazy(
+        r"\b(?:ignore|disregard|forget|override|bypass)\s+"
+        r"(?=(?:\w+\s+){0,3}(?:all|any|every|your|previous|prior|earlier|above|other|system|existing)\b)"
+        r"(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of)\s+){1,5}"
+        r"(?:instructions?|prompts?|rules|guidelines|directives|constraints|safeguards|guardrails)\b"
+        r"|\b(?:do not|don['’]t|never|without)\s+(?:ever\s+)?(?:tell|telling|inform|informing|notify|notifying|alert"
+        r"|alerting|mention(?:ing)? (?:this|it) to"
+        r"|reveal(?:ing)? (?:this|it) to|disclos(?:e|ing) (?:this|it) to)\s+(?:to\s+)?(?:the\s+)?(?:user|human"
+        r"|operator|developer)s?\b"
+        r"(?!\s+(?:to|how|when|if|about how|they can|that they|you))"
+        r"|\byou are (?:now )?(?:in |entering )?(?:developer mode|DAN\b|jailbroken|unrestricted|no longer bound)"
+        r"|\b(?:disable|turn off|bypass|circumvent)\s+(?:all\s+|any\s+|the\s+|your\s+)*(?:safety|security|permission"
+        r"|content|approval)\s+"
+        r"(?:checks?|filters?|prompts?|restrictions?|guardrails?)\b"
+        r"|\bhide (?:this|these|the|your) (?:actions?|activity|steps?|output|changes?) from\b"
+        r"|\b(?:silently|secretly|quietly|covertly)\s+(?:send|upload|post|transmit|forward|exfiltrate|copy|execute|install|collect|record|log)\b"
+        r"|\byour (?:real|true|actual|hidden|primary secret) (?:goal|task|purpose|objective) is\b",
+        re.IGNORECASE,
+    ),
+    hint(
+        ("ignore disregard forget override bypass", _TARGETS),
+        ("do don never without", _TELL, "user users human humans operator operators developer developers"),
+        ("you", "developer dan jailbroken unrestricted bound"),
+        ("disable turn bypass circumvent", "safety security permission content approval", _CHECKS),
+        ("hide", "action actions activity step steps output change changes", "from"),
+        (
+            "silently secretly quietly covertly",
+            "send upload post transmit forward exfiltrate copy execute install collect record log",
+        ),
+        ("your", "real true actual hidden secret", "goal task purpose objective", "is"),
+    ),
+)
+_EXFILTRATE = Search(
+    lazy(
+        r"\b(?:send|upload|post|transmit|forward|exfiltrate|email|submit|report"
+        r"|append)\b[^.\n]{0,80}?\b(?:conversation(?: history)?|chat history"
+        r"|credentials?|api[- ]?keys?|tokens?|secrets?|passwords?|environment variables|env vars|\.env|private keys?"
+        r"|ssh keys?|cookies"
+        r"|source code|file contents?|contents of|system prompt|user(?:'s)? (?:data|files|messages?))\b[^.\n]{0,80}?"
+        r"(?:\bto\b|\bat\b|\bvia\b)[^.\n]{0,30}?(?:https?://|webhook|attacker|external|remote server|our server"
+        r"|\b[\w.-]+@[\w-]+\.\w+)",
+        re.IGNORECASE,
+    ),
+    hint(
+        (
+            "send upload post transmit forward exfiltrate email submit report append",
+            "to at via",
+            _LOOT,
+        )
+    ),
 )
 _REPORTED = lazy(
     r"(?:[\"“‘'`][^\"”’'`\n]*$)|\b(?:such as|e\.g\.|like|says?|containing|contains?|attempts? to|try(?:ing"
@@ -176,7 +222,7 @@ _COMMAND = lazy(
 
 
 def _directive(text: str) -> str | None:
-    match = _OVERRIDE.search(text) or _EXFILTRATE.search(text) or _COMMAND.search(text)
+    match = _OVERRIDE.pattern.search(text) or _EXFILTRATE.pattern.search(text) or _COMMAND.search(text)
     return match[0] if match is not None else None
 
 
@@ -197,18 +243,20 @@ def _directive(text: str) -> str | None:
 def nothing_is_ordered_against_the_user(skill: Subject) -> Iterator[Problem]:
     for path, page in pages(skill):
         reported: set[int] = set()
-        for pattern, needles, verbs, what in (
-            (_OVERRIDE, _OVERRIDE_WORDS, _OVERRIDE_VERBS, "works against the user"),
+        for wanted, needles, also, what in (
+            (_OVERRIDE, _OVERRIDE_VERBS, _OVERRIDE_WORDS, "works against the user"),
             (_EXFILTRATE, _EXFILTRATE_WORDS, _EXFILTRATE_VERBS, "sends data away"),
         ):
-            for found in page.prose_matches(pattern, *needles, also=verbs):
+            for found in page.prose_matches(wanted, *needles, also=also):
                 if found.block.line in reported or _is_reported_speech(found):
                     continue
                 reported.add(found.block.line)
                 message = f"“{shown(' '.join(found.text.split()), 90)}” {what}"
                 yield Problem(message, found.span, file=path, evidence=shown(found.block.text, 200))
     value = field_of(skill, "description")
-    if value is not None and value.is_string and (match := _OVERRIDE.search(value.text)):
+    if value is None or not value.is_string or not _OVERRIDE.hint.allows(skill.description_words):
+        return
+    if match := _OVERRIDE.pattern.search(value.text):
         yield Problem(f"“{shown(match[0])}” in the description works against the user", value.span)
 
 
@@ -232,42 +280,52 @@ def _is_reported_speech(found: Passage) -> bool:
     )
 
 
-_CREDENTIALS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    ("AWS access key", "IA", lazy(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    *(("GitHub token", f"gh{kind}_", lazy(rf"\bgh{kind}_[A-Za-z0-9]{{36}}\b")) for kind in "pousr"),
-    ("GitHub token", "github_pat_", lazy(r"\bgithub_pat_[A-Za-z0-9_]{60,}\b")),
-    ("GitLab token", "glpat-", lazy(r"\bglpat-[A-Za-z0-9_-]{20,}\b")),
-    ("Anthropic key", "sk-ant-", lazy(r"\bsk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{60,}")),
-    (
+def _credential(name: str, needle: str, pattern: str, words: str = "") -> tuple[str, str, Search]:
+    return name, needle, Search(lazy(pattern), hint(words) if words else ANYTHING)
+
+
+_CREDENTIALS: tuple[tuple[str, str, Search], ...] = (
+    _credential("AWS access key", "IA", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    *(_credential("GitHub token", f"gh{k}_", rf"\bgh{k}_[A-Za-z0-9]{{36}}\b", f"gh{k}") for k in "pousr"),
+    _credential("GitHub token", "github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{60,}\b", "pat"),
+    _credential("GitLab token", "glpat-", r"\bglpat-[A-Za-z0-9_-]{20,}\b", "glpat"),
+    _credential("Anthropic key", "sk-ant-", r"\bsk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{60,}", "sk"),
+    _credential(
         "OpenAI key",
         "sk-",
-        lazy(r"\bsk-(?:proj-[A-Za-z0-9_-]{40,}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})\b"),
+        r"\bsk-(?:proj-[A-Za-z0-9_-]{40,}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})\b",
+        "sk",
     ),
-    ("Slack token", "xox", lazy(r"\bxox[baprs]-\d{8,}-[A-Za-z0-9-]{16,}")),
-    (
+    _credential("Slack token", "xox", r"\bxox[baprs]-\d{8,}-[A-Za-z0-9-]{16,}", "xoxb xoxa xoxp xoxr xoxs"),
+    _credential(
         "Slack webhook",
         "hooks.slack",
-        lazy(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,}/B[A-Z0-9]{8,}/[A-Za-z0-9]{24}"),
+        r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,}/B[A-Z0-9]{8,}/[A-Za-z0-9]{24}",
+        "hooks",
     ),
-    ("Google API key", "AIza", lazy(r"\bAIza[0-9A-Za-z_-]{35}\b")),
-    ("Stripe key", "k_live_", lazy(r"\b[rs]k_live_[0-9A-Za-z]{20,}\b")),
-    ("npm token", "npm_", lazy(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("SendGrid key", "SG.", lazy(r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b")),
-    ("Hugging Face token", "hf_", lazy(r"\bhf_[A-Za-z]{34}\b")),
-    ("Telegram bot token", ":AA", lazy(r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b")),
-    (
+    _credential("Google API key", "AIza", r"\bAIza[0-9A-Za-z_-]{35}\b"),
+    _credential("Stripe key", "k_live_", r"\b[rs]k_live_[0-9A-Za-z]{20,}\b", "live"),
+    _credential("npm token", "npm_", r"\bnpm_[A-Za-z0-9]{36}\b", "npm"),
+    _credential("SendGrid key", "SG.", r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b", "sg"),
+    _credential("Hugging Face token", "hf_", r"\bhf_[A-Za-z]{34}\b", "hf"),
+    _credential("Telegram bot token", ":AA", r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b"),
+    _credential(
         "Discord webhook",
         "/api/webhooks/",
-        lazy(r"https://discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}"),
+        r"https://discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}",
+        "webhooks",
     ),
-    (
+    _credential(
         "private key",
         "PRIVATE KEY",
-        lazy(r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY(?: BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+)"),
+        r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY(?: BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+)",
+        "private",
     ),
 )
 _ASSIGNED = lazy(r"[:=]\s*[\"']([^\s\"'<>${}]{16,100})[\"']")
-_SECRET_NAME = lazy(r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*$")
+_SECRET_NAME = lazy(
+    r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*$", re.IGNORECASE
+)
 _EXAMPLE = lazy(
     r"example|sample|dummy|fake|your|xxx|\*\*\*|\.\.\.|placeholder|changeme|redacted|test|demo|here|insert|replace|mock|secret|password"
     r"|1234|abc|0000|aaaa|key[-_]|[-_]key|token",
@@ -281,9 +339,9 @@ _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----EN
 def masked(text: str) -> str:
     """The text without anything in a credential's format, for records that outlive the conversation."""
     text = _KEY_BLOCK.sub("[removed: private key]", text)
-    for name, needle, pattern in _CREDENTIALS:
+    for name, needle, wanted in _CREDENTIALS:
         if needle in text:
-            text = pattern.sub(f"[removed: {name}]", text)
+            text = wanted.pattern.sub(f"[removed: {name}]", text)
     return text
 
 
@@ -310,10 +368,11 @@ def is_example(value: str) -> bool:
     return entropy(body) < 3.0 or len(set(body)) < 8
 
 
-def real_credentials(text: str) -> Iterator[Credential]:
-    """Everything in a provider's format that is no example, kind by kind."""
-    for name, needle, pattern in _CREDENTIALS:
-        for found in pattern.finditer(text) if needle in text else ():
+def real_credentials(text: str, words: Words | None = None) -> Iterator[Credential]:
+    """Everything in a provider's format that is no example, kind by kind. `words` are the text's, where known."""
+    for name, needle, wanted in _CREDENTIALS:
+        may_be = words is None or wanted.hint.allows(words)
+        for found in wanted.pattern.finditer(text) if may_be and needle in text else ():
             if not is_example(found[0]):
                 yield Credential(name, found[0], found.start(), found.end())
 
@@ -335,16 +394,15 @@ def real_credentials(text: str) -> Iterator[Credential]:
 def no_credentials(skill: Subject) -> Iterator[Problem]:
     for path, text in texts(skill):
         lines: LineMap | None = None
-        for name, value, start, _ in real_credentials(text):
+        for name, value, start, _ in real_credentials(text, skill.words(path)):
             lines = lines or LineMap.of(text)
             masked = f"{value[:8]}…" if "PRIVATE" not in value else "-----BEGIN…"
             span = lines.span(start, start + len(value.split("\n", 1)[0]))
             yield Problem(f"looks like a real {name}: {shown(masked)}", span, file=path, evidence=shown(masked))
-        lowered = text.lower()
-        for found in _ASSIGNED.finditer(lowered) if len(lowered) == len(text) else ():
-            if not _SECRET_NAME.search(lowered, max(0, found.start() - 60), found.start()):
+        for found in _ASSIGNED.finditer(text):
+            if not _SECRET_NAME.search(text, max(0, found.start() - 60), found.start()):
                 continue
-            value = text[found.start(1) : found.end(1)]
+            value = found[1]
             if (
                 _EXAMPLE.search(value)
                 or entropy(value) < 3.8
@@ -381,7 +439,10 @@ def tools_are_scoped(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"`{tool}` pre-approves every command", value.span)
             return
         if tool in ("Bash", "shell", "Shell", "execute", "run_in_terminal"):
-            yield Problem(f"`{tool}` pre-approves every command", value.span, severity=Severity.INFO)
+            # Copilot's `shell` is all or nothing; Claude Code still asks about what a bare `Bash` leaves open.
+            profiles = {Profile.COPILOT: Severity.WARNING}
+            message = f"`{tool}` pre-approves every command"
+            yield Problem(message, value.span, severity=Severity.INFO, profiles=profiles)
             return
 
 

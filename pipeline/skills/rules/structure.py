@@ -214,7 +214,9 @@ def fences_are_closed(skill: Subject) -> Iterator[Problem]:
             if block.kind is not BlockKind.FENCE or not block.markup:
                 continue
             last = min(block.end_line - 1, page.lines.count)
-            content = page.text[page.lines.offset(last) : page.lines.line_end(last)].strip().lstrip("> ").strip()
+            content = page.text[page.lines.offset(last) : page.lines.line_end(last)].strip()
+            if content != block.markup:
+                content = content.lstrip("> ").strip()
             closed = last > block.line and len(content) >= len(block.markup) and not content.strip(block.markup[0])
             if not closed and (page.lines.count - last <= 1 or (not block.list_depth and not block.quoted)):
                 span = page.lines.line_span(block.line)

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 
 from pipeline.skills.findings import Provenance, Severity, Span
 from pipeline.skills.markdown import BlockKind
-from pipeline.skills.patterns import lazy
-from pipeline.skills.rules.content import prose
+from pipeline.skills.patterns import hint, lazy
 from pipeline.skills.rules.description import has_trigger
 from pipeline.skills.rules.registry import (
     BEST_PRACTICES,
@@ -49,10 +48,12 @@ _STEPS = "\n".join(f"{n}. Convert part {n}." for n in range(1, 8))
     good=VALID + "\n" + _STEPS + "\n8. Verify that every field is filled.\n",
 )
 def workflows_check_themselves(skill: Subject) -> Iterator[Problem]:
-    if skill.markdown is None or _CHECK.search(skill.markdown.source):
+    if skill.markdown is None:
         return
-    steps = [block for block in prose(skill) if block.ordered and block.list_depth == 1]
-    if len(steps) >= 6:
+    steps = [block for block in skill.markdown.prose_blocks if block.ordered and block.list_depth == 1]
+    if len(steps) < 6 or any(word in skill.markdown.prose_text for word in (" check", " test", " verif", " validat")):
+        return
+    if not _CHECK.search(skill.markdown.source):
         yield Problem(f"{len(steps)} steps and no check", skill.markdown.lines.line_span(steps[0].line))
 
 
@@ -95,8 +96,12 @@ def long_bodies_show_an_example(skill: Subject) -> Iterator[Problem]:
 def conditions_stand_in_the_description(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is None or skill.document is None or not skill.document.description:
         return
+    if b"when" not in skill.markdown.words:
+        return
     for heading in skill.markdown.headings:
-        if re.match(r"(?:\W*)when (?:should|do|to) (?:i |you |we )?(?:use|apply|invoke)", heading.text, re.I):
+        if "when" in heading.text.lower() and re.match(
+            r"(?:\W*)when (?:should|do|to) (?:i |you |we )?(?:use|apply|invoke)", heading.text, re.I
+        ):
             if not has_trigger(skill.document.description):
                 span = skill.markdown.lines.line_span(heading.line)
                 yield Problem("says when to use the skill, but the description does not", span)
@@ -146,7 +151,7 @@ def scripts_do_not_ask(skill: Subject) -> Iterator[Problem]:
                 break
 
 
-_RUNNERS = {"npx": 1, "bunx": 1, "uvx": 1, "pipx": 2}
+_RUNNERS = hint("npx uvx bunx pipx", ("go", "run"), ("pnpm", "dlx"))
 _PINNED = lazy(r".+(?:@v?\d|==\d|@[0-9a-f]{7,})")
 
 
@@ -204,7 +209,7 @@ _LOCAL_TOOLS = frozenset(
 )
 def runners_are_pinned(skill: Subject) -> Iterator[Problem]:
     markdown = skill.markdown
-    if markdown is None:
+    if markdown is None or not _RUNNERS.allows(markdown.words):
         return
     found: dict[str, Span] = {}
     for block in markdown.fences:
@@ -250,6 +255,8 @@ _IMPORT_TO_PACKAGE = {
 )
 def packages_are_declared(skill: Subject) -> Iterator[Problem]:
     if skill.document is None:
+        return
+    if not any(script.python is not None for script in skill.scripts):
         return
     declared = skill.document.text.lower()
     for entry in skill.files:
@@ -332,7 +339,7 @@ _CASES = '{"skill_name": "pdf-forms", "evals": [{"id": 1, "prompt": "Fill it", "
 )
 def evaluations_load(skill: Subject) -> Iterator[Problem]:
     path = "evals/evals.json"
-    text = skill.text(path)
+    text = skill.text(path) if any(entry.path == "evals" for entry in skill.entries) else None
     if text is None:
         return
     try:
