@@ -88,7 +88,7 @@ def test_a_document_of_any_size_fits_and_the_cut_is_announced() -> None:
     assert active_in(text)[0] == "mention '@ada'"
     rest = preview.rest(long, "ada", "outline")
     assert DOCUMENT * 2_000 in rest
-    assert active_in(rest) == []
+    assert [found for found in active_in(rest) if not OURS.match(found)] == []
 
 
 def test_every_file_that_an_approval_covers_is_in_the_preview() -> None:
