@@ -37,7 +37,6 @@ from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
 from bot.tracking import CLOSE_SECONDS, build_traces, build_tracker, watched
 from pipeline.lm.choice import Models, build_models
-from pipeline.prompts import PromptsError, load_prompts
 from pipeline.tracking.port import Tracker
 from pipeline.tracking.traces import Traces
 
@@ -162,8 +161,12 @@ def secrets_of(settings: Settings) -> dict[str, str]:
 
 def read_prompts(settings: Settings) -> dict[str, str]:
     """Optimised instructions, by signature. Raises SettingsError."""
+    if settings.prompts is None:
+        return {}
+    from pipeline.prompts import PromptsError, load_prompts  # brings DSPy, see bot/drafting.py
+
     try:
-        return load_prompts(settings.prompts) if settings.prompts is not None else {}
+        return load_prompts(settings.prompts)
     except PromptsError as error:
         raise SettingsError(f"{PREFIX}PROMPTS: {error}") from None
 

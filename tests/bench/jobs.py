@@ -187,7 +187,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     options = parser.parse_args()
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=serve, args=(theirs, options.seconds))
+    seconds = multiprocessing.Value("d", options.seconds)
+    process = multiprocessing.Process(target=serve, args=(theirs, seconds))
     process.start()
     try:
         base_url = ours.recv()
