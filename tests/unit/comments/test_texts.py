@@ -141,7 +141,7 @@ def test_a_pull_request_body_of_any_size_fits_and_says_where_the_rest_is() -> No
     assert text.startswith("Closes #7")
     assert "in the check run" in text
     rest = pull.rest(job.with_(journey=many), REALISTIC_CONFIG)
-    assert rest.count("| ❌ error |") == 400
+    assert rest.count("| ⚠️ warning |") == 400
     few = job.journey.model_copy(update={"validation": validation.model_copy(update={"findings": findings[:20]})})
     assert pull.rest(job.with_(journey=few), REALISTIC_CONFIG) == "", "all of it is in the body"
 
