@@ -14,7 +14,9 @@ _EFFECTS = {
     "set_state": "label",
     "reply_in_thread": "reply in a review",
     "publish": "pull request",
+    "merge_base": "merge of the base branch",
     "check": "check run",
+    "fix": "repair",
     "update_pull": "text of the pull request",
     "close": "closing",
 }

@@ -74,13 +74,13 @@ class Before:
     draft: str | None = None
 
 
-def increments_of(before: Before, job: Job) -> list[Increment]:
-    """What a save adds to the figures of its day."""
+def increments_of(before: Before, job: Job, now: datetime) -> list[Increment]:
+    """What a save at this time adds to the figures of its day."""
     found: list[Increment] = []
     if job.status is not before.status:
         found.append(Increment(Figure.ENTERED, job.status.value))
         if before.status is not None:
-            lasted = (job.updated_at - before.since).total_seconds() if before.since else 0.0
+            lasted = (now - before.since).total_seconds() if before.since else 0.0
             found.append(Increment(Figure.LEFT, before.status.value, amount=max(0.0, lasted)))
     generation = job.journey.generation
     if generation is not None and generation.draft.digest != before.draft:
@@ -115,13 +115,13 @@ async def count_within(connection: AsyncConnection, at: datetime, increments: Se
     await connection.execute(_upsert(connection.dialect.name), rows)
 
 
-async def note_move_within(connection: AsyncConnection, job: Job) -> None:
+async def note_move_within(connection: AsyncConnection, job: Job, now: datetime) -> None:
     """A job came into its status with this save."""
     checkpoint = job.journey.checkpoint
     values = {
         "job_key": job.key,
         "number": job.moves,
-        "at": job.updated_at,
+        "at": now,
         "status": job.status.value,
         "phase": job.journey.phase,
         "checkpoint": checkpoint.kind if checkpoint else "",

@@ -1,7 +1,7 @@
 """The jobs table behind `ports.JobStore`: saves are guarded by the revision and safe to repeat for the same task."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -85,11 +85,16 @@ class DueTimer:
     installation_id: int
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Jobs:
     """Implements `ports.JobStore`; the rest serves timers, operators and the API."""
 
-    def __init__(self, engine: AsyncEngine, inbox: Inbox) -> None:
+    def __init__(self, engine: AsyncEngine, inbox: Inbox, clock: Callable[[], datetime] = _now) -> None:
         self._engine = engine
+        self._clock = clock
         self._inbox = inbox
         self._insert = insert_ignoring_known(engine.dialect.name, jobs, ["key"])
 
@@ -100,8 +105,11 @@ class Jobs:
 
     async def save(self, job: Job, *, rev: int, done: Sequence[int], task: str) -> int:
         async with self._engine.begin() as connection:
+            # The job's own time is that at which its turn began: a phase ran since, so it is no time to measure by.
+            now = self._clock()
             before = await self._before(connection, job.key, rev)
-            written = await self._write(connection, job, rev, task, before)
+            since = before.since if job.status is before.status else now
+            written = await self._write(connection, job, rev, task, since)
             if not written:
                 await self._assert_own(connection, job.key, rev, task)
             elif job.status is JobStatus.RUNNING:
@@ -112,8 +120,8 @@ class Jobs:
                 await mark_done_within(connection, done, task, datetime.now(UTC))
             if written:
                 if job.status is not before.status:
-                    await note_move_within(connection, job)
-                await count_within(connection, job.updated_at, increments_of(before, job))
+                    await note_move_within(connection, job, now)
+                await count_within(connection, now, increments_of(before, job, now))
         return rev + 1
 
     @staticmethod
@@ -126,8 +134,7 @@ class Jobs:
             return Before()
         return Before(JobStatus(found.status), found.status_since or found.updated_at, found.draft)
 
-    async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str, before: Before) -> bool:
-        since = before.since if job.status is before.status else job.updated_at
+    async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str, since: datetime | None) -> bool:
         values = {**_columns(job), "rev": rev + 1, "last_task": task, "status_since": since}
         if rev == 0:
             new = self._insert.values(key=job.key, created_at=job.created_at, **values)

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from bot.jobs.job import JobStatus
 from bot.store.history import Figure
+from bot.store.jobs import Jobs
 from bot.store.stores import Stores
 from pipeline.models import Usage
 from pipeline.runtime import ModuleCall, StoredResult
@@ -12,17 +13,18 @@ from tests.unit.jobs import builders
 
 
 async def _saved(stores: Stores) -> None:
+    """The turn of every save began at noon; the save itself came later."""
+    hours = iter([0, 1 / 30, 0.5, 1, 24])
+    jobs = Jobs(stores.database.engine, stores.inbox, lambda: NOON + timedelta(hours=next(hours)))
     job = make_job(1, status=JobStatus.RUNNING)
-    await stores.jobs.save(job, rev=0, done=[], task="t0")
+    await jobs.save(job, rev=0, done=[], task="t0")
     generation = builders.completed().generation
     job = job.with_(journey=job.journey.model_copy(update={"generation": generation}))
-    job = job.moved(JobStatus.PENDING_HITL, updated_at=NOON + timedelta(minutes=2))
-    await stores.jobs.save(job, rev=1, done=[], task="t1")
-    await stores.jobs.save(job, rev=1, done=[], task="t1")  # the same save, repeated after a crash
-    job = job.with_(updated_at=NOON + timedelta(hours=1))
-    await stores.jobs.save(job, rev=2, done=[], task="t2")  # nothing that counts
-    job = job.moved(JobStatus.RUNNING, updated_at=NOON + timedelta(days=1))
-    await stores.jobs.save(job, rev=3, done=[], task="t3")
+    job = job.moved(JobStatus.PENDING_HITL)
+    await jobs.save(job, rev=1, done=[], task="t1")
+    await jobs.save(job, rev=1, done=[], task="t1")  # the same save, repeated after a crash
+    await jobs.save(job.with_(title="Nothing that counts"), rev=2, done=[], task="t2")
+    await jobs.save(job.moved(JobStatus.RUNNING), rev=3, done=[], task="t3")
 
 
 async def test_every_change_of_status_is_counted_once_with_what_went_before(stores: Stores) -> None:

@@ -43,8 +43,7 @@ def test_going_back_from_today_gives_the_jobs_that_were_open_on_every_day(
             if choices:
                 moves.append((moves[-1][0] + timedelta(seconds=seconds), chance.choice(choices)))  # type: ignore[attr-defined]
         for at, status in moves:
-            now = job.with_(status=status, updated_at=at)
-            for each in increments_of(before, now):
+            for each in increments_of(before, job.with_(status=status), at):
                 total = figures.setdefault((at.date().isoformat(), each.figure, each.name), [0, 0.0])
                 total[0] += each.count
                 total[1] += each.amount
@@ -134,7 +133,12 @@ def test_an_unknown_price_is_not_free(dollars: float | None, shown: str) -> None
 
 def test_every_effect_and_every_event_has_words() -> None:
     kinds = [member.model_fields["kind"].default for member in get_args(get_args(Effect)[0])]
-    assert [kind for kind in kinds if words.effect_words(kind) == kind.replace("_", " ") and "_" in kind] == []
+    assert {"say", "publish", "check"} <= set(kinds)
+    assert [
+        kind
+        for kind in [*kinds, "of_a_later_version"]
+        if not words.effect_words(kind) or "_" in words.effect_words(kind)
+    ] == []
     for kind in EventType:
         measured = Measured(draft="aaaaaaaa") if kind is EventType.MEASURED else None
         assert words.event_words(_event(kind, module="M", message="said", measured=measured))
