@@ -5,7 +5,7 @@ and drains, then everything is closed in the opposite order of its making. What 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -22,6 +22,7 @@ from bot.health import add_health
 from bot.job_pages.site import add_job_pages
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
+from bot.reachability import Probe, Reachability
 from bot.settings import Settings
 from bot.store.database import open_database
 from bot.store.inbox import POSTPONED, NewEvent
@@ -48,6 +49,8 @@ class Parts:
     on_stored: OnStored | None = None
     close: Callable[[], Awaitable[None]] = _nothing
     recorded_errors: tuple[type[Exception], ...] = ()
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    """Who may be away without making the service unready."""
 
 
 Compose = Callable[[Settings, Stores, Metrics], Awaitable[Parts]]
@@ -73,6 +76,7 @@ class Service:
     engine: Engine = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     parts: Parts = field(init=False)
+    reachability: Reachability = field(default_factory=lambda: Reachability({}))
     storing: Intake = field(init=False)
     intake: GroupCommit = field(init=False)
 
@@ -84,6 +88,7 @@ class Service:
             self.lock.acquire()
         await stores.migrate()
         self.parts = await self.compose(settings, stores, self.metrics)
+        self.reachability = Reachability(self.parts.probes)
         self.engine = Engine(
             stores.database,
             self._advance,
@@ -139,6 +144,7 @@ class Service:
             await self.engine.stop()
         if self.reaper is not None:
             await self.reaper.stop()
+        await self.reachability.close()
         if hasattr(self, "parts"):
             await self.parts.close()
         if hasattr(self, "storing"):
@@ -209,7 +215,7 @@ def create_app(
         keyed(settings.webhook_secrets), service.put, service.metrics.delivery, lambda: not service.stopping
     )
     app.router.add_post("/webhook", webhook.handle)
-    add_health(app, service.stores, service.metrics, lambda: service.state)
+    add_health(app, service.stores, service.metrics, lambda: service.state, lambda: service.reachability.look())
     add_api(app, service.stores, settings.api_token.get_secret_value(), lambda: not service.stopping)
     add_job_pages(app, service.stores, settings, service.put, lambda: not service.stopping)
     return app

@@ -29,6 +29,7 @@ from bot.model_settings import model_settings
 from bot.presence import Presence
 from bot.progress import Progress
 from bot.pull_checks import PullChecks
+from bot.reachability import github_probe, model_probe
 from bot.settings import PREFIX, Settings, SettingsError
 from bot.setup.welcome import Welcome
 from bot.store.keys import is_check, is_pull, is_setup
@@ -74,7 +75,11 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         healing = asyncio.create_task(reconciler.forever(timedelta(minutes=settings.reconcile_minutes)))
         exits.push_async_callback(_ended, healing)
     advance = advancing(settings, stores, metrics, github, authors)
-    return Parts(advance=advance, on_stored=Presence(stores.jobs.find, github, identity), close=exits.aclose)
+    probes = {"github": github_probe(connection.identity)}
+    if settings.model and settings.model_api_base:
+        probes["model"] = model_probe(settings.model_api_base)
+    presence = Presence(stores.jobs.find, github, identity)
+    return Parts(advance=advance, on_stored=presence, close=exits.aclose, probes=probes)
 
 
 @dataclass(frozen=True)

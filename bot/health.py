@@ -1,6 +1,6 @@
 """/livez (the loop turns), /readyz (it can do its work) and /metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +22,7 @@ class Health:
     stores: Stores
     metrics: Metrics
     state: Callable[[], str]
+    others: Callable[[], Mapping[str, str]] = dict
 
     async def livez(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -39,6 +40,7 @@ class Health:
             checks["backlog"] = "ok" if age < BACKLOG_LIMIT_SECONDS else f"degraded: oldest event waits {age:.0f} s"
         except (SQLAlchemyError, OSError) as error:
             checks["database"] = f"failed: {type(error).__name__}"
+        checks |= self.others()
         ready = all(value == "ok" or value.startswith("degraded") for value in checks.values())
         status = "ready" if ready else "not ready"
         return web.json_response({"status": status, "checks": checks}, status=200 if ready else 503)
@@ -61,8 +63,15 @@ class Health:
             self.metrics.jobs.labels(status.value).set(count)
 
 
-def add_health(app: web.Application, stores: Stores, metrics: Metrics, state: Callable[[], str]) -> None:
-    health = Health(stores, metrics, state)
+def add_health(
+    app: web.Application,
+    stores: Stores,
+    metrics: Metrics,
+    state: Callable[[], str],
+    others: Callable[[], Mapping[str, str]] = dict,
+) -> None:
+    """`others` says `ok` or `degraded: ...` of whom the service needs and cannot help."""
+    health = Health(stores, metrics, state, others)
     app.router.add_get("/livez", health.livez)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.show_metrics)

@@ -35,12 +35,13 @@ async def fill(url: str, count: int) -> None:
 
 def measure(name: str, url: str, seconds: float) -> None:
     with server("tests.bench.server", url) as there:
+        start = there.cpu_seconds()
         time.sleep(2)
         before = there.cpu_seconds()
         time.sleep(seconds)
         idle = (there.cpu_seconds() - before) / seconds
         print(
-            f"{name}: {there.ready_after:.1f} s to ready, {idle:.1%} of a core idle, "
+            f"{name}: {there.ready_after:.1f} s to ready ({start:.1f} s of CPU), {idle:.1%} of a core idle, "
             f"{there.resident_megabytes():.0f} MB resident"
         )
 

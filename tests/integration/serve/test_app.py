@@ -17,6 +17,7 @@ from bot.app import SERVICE, Parts, Service, create_app
 from bot.jobs.job import JobStatus
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics, names
+from bot.reachability import Reachability
 from bot.settings import Settings, load
 from bot.store.intake import SqliteIntake
 from bot.store.stores import Stores
@@ -68,6 +69,19 @@ async def test_health_says_what_works(client: Client) -> None:
         told = await response.json()
         assert (response.status, told["status"]) == (200, "ready")
         assert {"engine", "database", "migrations", "backlog"} <= told["checks"].keys()
+
+
+async def test_whoever_is_away_degrades_the_service_and_does_not_stop_it(client: Client) -> None:
+    async def away() -> str:
+        return "no answer in time"
+
+    service = _service(client)
+    service.reachability = Reachability({"model": away})
+    await service.reachability.ask()
+    async with client.get("/readyz") as response:
+        told = await response.json()
+        assert (response.status, told["checks"]["model"]) == (200, "degraded: no answer in time")
+    assert await _deliver(client, "d1") == 202
 
 
 async def test_a_stopping_service_is_not_ready_and_takes_no_deliveries(client: Client) -> None:
