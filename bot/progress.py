@@ -5,7 +5,7 @@ phase's own result is written, so a late edit cannot overwrite it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +39,7 @@ class _Watched:
     activity: str = ""
     shown: str = ""
     task: asyncio.Task[None] | None = None
+    edit: asyncio.Task[None] | None = None
     events: list[tuple[str, WorkflowEvent]] = field(default_factory=list)
 
 
@@ -52,8 +53,10 @@ class Progress:
         metrics: Metrics,
         clock: Callable[[], datetime],
         every: float = SECONDS_BETWEEN_EDITS,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._github, self._timeline, self._metrics, self._clock, self._every = github, timeline, metrics, clock, every
+        self._sleep = sleep
         self._watched: dict[str, _Watched] = {}
 
     def emit(self, job: Job, event: WorkflowEvent) -> None:
@@ -78,15 +81,18 @@ class Progress:
             watched.task.cancel()
             with suppress(asyncio.CancelledError):
                 await watched.task
+        if watched.edit is not None:
+            await watched.edit  # one under way is not torn, and comes before the phase's own result
         await self._store(watched)
 
     async def _show(self, watched: _Watched) -> None:
         while True:
-            await asyncio.sleep(self._every)
+            await self._sleep(self._every)
             await self._store(watched)
             if watched.activity != watched.shown:
                 watched.shown = watched.activity
-                await asyncio.shield(self._edit(watched.job, watched.activity))
+                watched.edit = asyncio.create_task(self._edit(watched.job, watched.activity))
+                await asyncio.shield(watched.edit)
 
     async def _edit(self, job: Job, activity: str) -> None:
         body = status.render(job, activity=activity, config=RepoConfig(), now=self._clock())

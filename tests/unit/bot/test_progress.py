@@ -1,0 +1,90 @@
+"""Live progress: at most one edit in five seconds, none without news, and none after the phase's own result."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.jobs.effects import Done, ShowStatus
+from bot.jobs.job import JobStatus
+from bot.metrics import Metrics
+from bot.progress import SECONDS_BETWEEN_EDITS, Progress
+from pipeline.checkpoints import EventType, WorkflowEvent
+from tests.jobs import NOON, make_job
+
+JOB = make_job(status=JobStatus.RUNNING)
+
+
+class Around:
+    """GitHub, the timeline and the passing of time, all under the test's control."""
+
+    def __init__(self) -> None:
+        self.edits: list[str] = []
+        self.noted: list[str] = []
+        self.slept: list[float] = []
+        self.time = asyncio.Semaphore(0)
+        self.github_answers = asyncio.Event()
+        self.github_answers.set()
+        self.progress = Progress(self, self, Metrics(), lambda: datetime(2026, 5, 4, tzinfo=UTC), sleep=self.sleep)
+
+    async def perform(self, effect: Any, job_key: str, repository: object) -> Done:
+        assert isinstance(effect, ShowStatus)
+        await self.github_answers.wait()
+        self.edits.append(effect.body)
+        return Done()
+
+    async def add(self, events: list[tuple[str, WorkflowEvent]]) -> None:
+        self.noted += [event.module for _, event in events]
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await self.time.acquire()
+
+    async def five_seconds_later(self) -> None:
+        self.time.release()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    def begins(self, module: str) -> None:
+        event = WorkflowEvent(type=EventType.MODULE_START, phase="understanding", module=module, at=NOON)
+        self.progress.emit(JOB, event)
+
+
+async def test_what_happens_within_five_seconds_is_one_edit_that_shows_the_last() -> None:
+    around = Around()
+    for module in ("GatherRequirements", "AnalyzeIntent", "SynthesizePlan"):
+        around.begins(module)
+    await around.five_seconds_later()
+    [shown] = around.edits
+    assert "making the plan" in shown
+    assert around.slept[0] == SECONDS_BETWEEN_EDITS == 5
+    await around.five_seconds_later()
+    assert len(around.edits) == 1, "nothing new"
+    around.begins("AnalyzeIntent")
+    await around.five_seconds_later()
+    assert "working out what it is for" in around.edits[-1]
+    await around.progress.quiet(JOB.key)
+
+
+async def test_an_edit_under_way_ends_before_the_result_is_written_and_none_follows() -> None:
+    around = Around()
+    around.github_answers.clear()
+    around.begins("GatherRequirements")
+    await around.five_seconds_later()
+    quiet = asyncio.create_task(around.progress.quiet(JOB.key))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not quiet.done()
+    around.github_answers.set()
+    await quiet
+    assert len(around.edits) == 1
+    await around.five_seconds_later()
+    assert len(around.edits) == 1
+
+
+async def test_everything_is_noted_even_when_the_phase_ends_at_once() -> None:
+    around = Around()
+    around.begins("GatherRequirements")
+    around.begins("AnalyzeIntent")
+    await around.progress.quiet(JOB.key)
+    assert around.noted == ["GatherRequirements", "AnalyzeIntent"]
+    assert around.edits == []
