@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from bot.app import Parts
+from bot.budgets import DailyLimits
 from bot.credentials import register_settings
 from bot.drafting import Drafting
 from bot.engine.runtime import Advance
@@ -34,6 +35,7 @@ from bot.settings import PREFIX, Settings, SettingsError
 from bot.setup.welcome import Welcome
 from bot.store.keys import is_check, is_pull, is_setup
 from bot.store.ledger import SqlLedger
+from bot.store.spending import Spending
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
 from bot.tracking import CLOSE_SECONDS, build_traces, build_tracker, watched
@@ -118,6 +120,12 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
             prompts=authors.prompts,
             clock=_now,
             skill_files=github.skill_files,
+            refused=DailyLimits(
+                Spending(stores.database.engine).calls_by_requester,
+                _now,
+                settings.model_daily_calls_per_repository,
+                settings.model_daily_calls_per_person,
+            ).refused,
             traced=authors.traces.of if authors.traces is not None else lambda _: nullcontext(),
         ),
         identity=github.identity,

@@ -18,7 +18,7 @@ from bot.credentials import scrub_json
 from bot.jobs.advance import Interrupted
 from bot.jobs.job import Job, Repository
 from pipeline.checkpoints import WorkflowEvent
-from pipeline.journey import Journey
+from pipeline.journey import Failure, Journey
 from pipeline.lm.choice import ModelNotAllowed, Models
 from pipeline.runtime import CallStore, ModuleCall, Runtime, StoredResult
 from pipeline.skills.taxonomy import Taxonomy
@@ -50,6 +50,11 @@ class InterruptibleCalls:
         return await self.stored.once(call, unless_interrupted)
 
 
+async def _never_refused(job: Job) -> Failure | None:
+    """There is no limit."""
+    return None
+
+
 @dataclass(frozen=True)
 class Machinery:
     """What is loaded late."""
@@ -70,6 +75,8 @@ class Drafting:
     clock: Callable[[], datetime]
     prompts: Mapping[str, str]
     skill_files: Callable[[Repository, str], Awaitable[Mapping[str, str] | None]]
+    refused: Callable[[Job], Awaitable[Failure | None]] = _never_refused
+    """Why the job may not ask a model now; asked only when there is one."""
     traced: Callable[[str], AbstractContextManager[None]] = field(default=lambda _: nullcontext())
     """Given a job's key: marks the model calls made inside, for whoever records them."""
     _machinery: asyncio.Future[Machinery] | None = None
@@ -80,6 +87,8 @@ class Drafting:
             chosen = machinery.models.choose(model)
         except ModelNotAllowed as refused:
             return job.journey.model_copy(update={"status": "failed", "failure": refused.failure})
+        if chosen is not None and (failure := await self.refused(job)) is not None:
+            return job.journey.model_copy(update={"status": "failed", "failure": failure})
         runtime = Runtime(
             taxonomy=taxonomy,
             model=chosen,

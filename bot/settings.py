@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     model_allowed: str = Field("", description="PROVIDER/NAME,... that a repository may choose instead of the model")
     model_budget_tokens: int | None = Field(None, description="for one job, prompts and answers together")
     model_budget_usd: float | None = Field(None, description="for one job; counted where prices are known")
+    model_daily_calls_per_repository: int = Field(
+        2_000, ge=0, description="calls in 24 hours for all requests of a repository; then they wait; 0: no limit"
+    )
+    model_daily_calls_per_person: int = Field(
+        500, ge=0, description="calls in 24 hours for the requests that one person filed in a repository; 0: no limit"
+    )
     model_concurrency: int = Field(8, description="calls in flight at once per provider, over all jobs")
     prompts: Path | None = Field(None, description="file of better instructions, written by `skill-fleet optimize`")
     mlflow_tracking_uri: str = Field(

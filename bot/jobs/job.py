@@ -150,6 +150,8 @@ class Job(Value):
     onto_base: bool = Field(False, description="the next publication merges the default branch as well")
     reopening: bool = Field(False, description="the next publication may take up a pull request somebody had closed")
     told: frozenset[str] = Field(frozenset(), description="one-time sentences already said, e.g. `denied:LOGIN`")
+    bot_events: tuple[datetime, ...] = Field((), description="when other bots did something lately")
+    deaf_to_bots_until: datetime | None = Field(None, description="bots are not listened to: they were in a loop")
     waiting_since: datetime | None = None
     remind_at: datetime | None = None
     expire_at: datetime | None = None

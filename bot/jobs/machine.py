@@ -11,6 +11,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Decision, Facts, Turn
 from bot.jobs.job import Job
+from bot.jobs.loops import is_loop
 
 
 def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
@@ -25,6 +26,8 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
         lifecycle.admit(turn, event)
         return _finish(turn, before=None)
     turn = Turn(job, facts)
+    if is_loop(turn, event):
+        return _finish(turn, before=job)
     match event:
         case ev.Labelled():
             lifecycle.labelled(turn, event)

@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 from bot.jobs.job import JobStatus
 from bot.store import intake
 from bot.store.keys import pull_key
+from bot.store.spending import Spending
 from bot.store.stores import Stores
 from pipeline.runtime import ModuleCall, StoredResult
 from tests.jobs import NOON, make_job
@@ -47,6 +48,7 @@ QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "days": lambda stores: stores.history.days(NOON.date()),
     "effects of a job": lambda stores: stores.effects.of("7:1"),
     "the newest event": lambda stores: stores.timeline.newest("7:1"),
+    "calls of a day": lambda stores: Spending(stores.database.engine).calls_by_requester(7, NOON),
     "timers": lambda stores: stores.jobs.due_timers(NOON),
     "jobs of an installation": lambda stores: stores.jobs.open_keys_of(installation_id=3, repo_ids=[7]),
     "due events": lambda stores: stores.inbox.due(LATER),
