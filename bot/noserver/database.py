@@ -12,7 +12,7 @@ from bot.noserver.state import IDENTITY, KEY_COLUMN, KeyState, Row, StateError, 
 from bot.store.database import BUSY_TIMEOUT_MS
 
 _BYTES = {("inbox", "body")}
-_LOCAL_IDS = frozenset({"effects", "module_calls", "job_events"})
+_LOCAL_IDS = frozenset({"effects", "module_calls", "job_events", "job_moves"})
 """Tables whose ids nobody refers to; they are given anew."""
 
 

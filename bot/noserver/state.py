@@ -23,6 +23,7 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "effects": ("job_key", "key"),
     "module_calls": ("job_key", "call_key"),
     "job_events": ("at", "type", "phase", "module", "message"),
+    "job_moves": ("job_key", "number"),
 }
 """Table -> the columns that say what a row is about."""
 KEY_COLUMN = {table: "key" if table in ("jobs", "inbox") else "job_key" for table in IDENTITY}
