@@ -1,17 +1,28 @@
 """Phase 3's answers: test cases from the request's situations and examples; no opinions."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from pipeline.models import EvalCase, TestCases, TriggerCase
 from pipeline.naming import valid_description
 from pipeline.outline.language import detect
-from pipeline.outline.phrases import phrases
+from pipeline.outline.phrases import Phrases, phrases
 from pipeline.outline.reading import sentences
-from pipeline.routing import terms
+from pipeline.routing import distinct, terms
 from pipeline.sections import split
 from pipeline.signatures.validation import Judgement, Review
 
 _PER_KIND = 10
+_LONGEST = 160
+_ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+(?P<text>.+)$", re.MULTILINE)
+# Near misses: about the same thing, but for somebody else to answer.
+_NEAR_MISSES: Mapping[str, tuple[str, ...]] = {
+    "en": ("Who is responsible for {}?", "How long does {} usually take?", "Which courses teach {}?"),
+    "de": ("Wer ist für {} zuständig?", "Wie lange dauert {} meistens?", "Welche Kurse gibt es zu {}?"),
+    "fr": ("Qui est responsable de {} ?", "Combien de temps dure {} en général ?", "Quels cours existent sur {} ?"),
+    "es": ("¿Quién es responsable de {}?", "¿Cuánto tarda normalmente {}?", "¿Qué cursos hay sobre {}?"),
+    "ja": ("{} の担当者は誰ですか", "{} には普段どのくらい時間がかかりますか", "{} の講座はありますか"),
+}
 
 
 def generate_test_cases(
@@ -22,30 +33,38 @@ def generate_test_cases(
     negative_triggers: Sequence[str],
     siblings: Sequence[str],
 ) -> TestCases:
-    words = phrases(detect(description + " " + body[:2_000])[0])
+    """Queries out of the request's own words, eight of each kind where it has enough of them."""
+    code = detect(description + " " + body[:2_000])[0]
+    words = phrases(code)
     does = description.partition(words.use_when)[0].strip() or description
     topic = name.replace("-", " ")
-    should = [*trigger_phrases, does, *sentences(does)[:2], topic]
+    cue = words.use_when.split()[0].rstrip(":")
+    said = [sentence for sentence in (does, *sentences(does)[:2]) if cue not in sentence] or [does]
+    should = [*trigger_phrases, *said, topic, *_in_detail(topic, body, words)]
+    short = [f"“{phrase}”" for phrase in (topic, *(text for text in trigger_phrases if len(text) <= 60))]
+    frames = (words.explain, *_NEAR_MISSES.get(code, _NEAR_MISSES["en"]))
     should_not = [
         *negative_triggers,
         *(sibling.partition(": ")[2].split(". ")[0] for sibling in siblings),
-        *(
-            words.explain.format(f"“{phrase}”")
-            for phrase in (topic, *(text for text in trigger_phrases if len(text) <= 60))
-        ),
+        *(frame.format(phrase) for frame in frames for phrase in short),
     ]
-    balanced = min(_PER_KIND, len(set(should)), len(set(should_not)))
+    likely, unlikely = distinct(should, limit=_PER_KIND, alike=0.95), distinct(should_not, limit=_PER_KIND, alike=0.95)
+    balanced = min(len(likely), len(unlikely))
     triggers = [
-        *(TriggerCase(query=query, should_trigger=True) for query in list(dict.fromkeys(should))[:balanced] if query),
-        *(
-            TriggerCase(query=query, should_trigger=False)
-            for query in list(dict.fromkeys(should_not))[:balanced]
-            if query
-        ),
+        *(TriggerCase(query=query, should_trigger=True) for query in likely[:balanced]),
+        *(TriggerCase(query=query, should_trigger=False) for query in unlikely[:balanced]),
     ]
     return TestCases(
         triggers=triggers, evals=_evals(body, does, trigger_phrases, words.example, (words.check, words.rules))
     )
+
+
+def _in_detail(topic: str, body: str, words: Phrases) -> list[str]:
+    """What somebody asks who wants one part of it: the skill's topic and a step, in the document's words."""
+    parts = {part.heading: part.below for part in split(body) if part.heading}
+    text = "\n".join(parts.get(heading, "") for heading in (words.workflow, words.scope, words.rules, words.check))
+    first = (sentences(match["text"])[:1] for match in _ITEM.finditer(text))
+    return [f"{topic}: {item.rstrip(':')}" for some in first for item in some if len(item) <= _LONGEST]
 
 
 def _evals(
