@@ -4,19 +4,22 @@ Each request is either carried out on exactly the section it concerns or reporte
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.models import Plan
 from pipeline.naming import description_problems
 from pipeline.outline.language import detect
 from pipeline.outline.phrases import PHRASES, Phrases, phrases
-from pipeline.outline.reading import blocks, clean
+from pipeline.outline.reading import blocks, clean, sentences
+from pipeline.outline.wording import ASKED, OPENS, QUOTE
 from pipeline.routing import terms
 from pipeline.signatures.generation import Done, Edit, Revision, SectionText
 
-_QUOTE = r"[\"“„«'‘`](?P<{0}>[^\"”“»'’`]+)[\"”“»'’`]"
+_QUOTE = QUOTE
 _PLACE = re.compile(r"^At (?P<file>[^\s:]+)(?::(?P<line>\d+))?(?: \(“(?P<quoted>.*?)”\))?: (?P<words>.*)$", re.DOTALL)
+_ASKED_WITHIN = 2_000
+"""Characters at the start of a request in which it says what it asks for; long texts would take patterns minutes."""
 _SUGGESTION = re.compile(r"```suggestion\s*\n(?P<text>.*?)\n?```", re.DOTALL)
 
 
@@ -43,6 +46,10 @@ class Draft:
             if likeness > score:
                 best, score = number, likeness
         return best if score >= 0.34 else None
+
+
+Act = Callable[[re.Match[str], str, Draft, Phrases], str]
+"""Makes one change and says in a sentence what was done; "" when it cannot be done to this draft."""
 
 
 def incorporate(feedback: Sequence[str], description: str, sections: Sequence[SectionText], plan: Plan) -> Revision:
@@ -77,10 +84,7 @@ def requests(text: str) -> list[str]:
 
 def _split_requests(text: str) -> list[str]:
     """Sentences that each open with a verb of change are requests of their own."""
-    pieces = re.split(
-        r"(?<=[.!;])\s+(?=(?:also |then |and |please )?(?:add|remove|delete|rename|replace|change)\b)", text, flags=re.I
-    )
-    return [piece.strip() for piece in pieces]
+    return [piece.strip() for piece in OPENS.split(text)]
 
 
 def _carry_out(request: str, place: re.Match[str] | None, draft: Draft, words: Phrases) -> Done:
@@ -89,16 +93,28 @@ def _carry_out(request: str, place: re.Match[str] | None, draft: Draft, words: P
         note = _suggested(suggestion["text"], place["quoted"] or "", draft)
         outcome = "applied" if note else "rejected"
         return Done(request=shown, outcome=outcome, note=note or "The suggested line was not found in the document.")
-    for pattern, act in _ACTS:
-        match = pattern.search(request)
+    for pattern, act in (*_ACTS, *_foreign(request, draft)):
+        match = pattern.search(request[:_ASKED_WITHIN])
         if match and (note := act(match, request, draft, words)):
             return Done(request=shown, outcome="applied", note=note)
     return Done(
         request=shown,
         outcome="rejected",
-        note="Without a language model only direct changes are possible: add, remove, rename or replace something "
-        "that is named, change the description, or add a rule, step, gotcha or example.",
+        note="Without a language model only direct changes are possible: add, remove, rename, replace or shorten "
+        "something that is named, change the description, or add a rule, step, gotcha or example.",
     )
+
+
+def _body(match: re.Match[str], request: str) -> str:
+    """What is to be written; a long one goes on where the search for the request ended."""
+    rest = request[_ASKED_WITHIN:] if match.end("body") == _ASKED_WITHIN else ""
+    return match["body"] + rest
+
+
+def _foreign(request: str, draft: Draft) -> list[tuple[re.Pattern[str], Act]]:
+    """The usual requests in the language of the words, then in that of the document, then in the others."""
+    spoken = [detect(request)[0], detect(draft.description)[0], *ASKED]
+    return [(pattern, _KINDS[kind]) for code in dict.fromkeys(spoken) for kind, pattern in ASKED.get(code, ())]
 
 
 # --- the changes -----------------------------------------------------------------------------------------------------
@@ -154,6 +170,39 @@ def _remove_text(match: re.Match[str], request: str, draft: Draft, words: Phrase
     return ""
 
 
+def _shorten(match: re.Match[str], request: str, draft: Draft, words: Phrases) -> str:
+    """Nothing is reworded: the first sentence of each item stays, or the first items where a number is given."""
+    number = draft.find(match["old"])
+    if number is None:
+        return ""
+    before, count = draft.texts[number] or "", match.groupdict().get("count")
+    after = _first_sentences(before) if count is None else _first_items(before, int(count))
+    if after == before:
+        return ""
+    draft.texts[number] = after
+    draft.touched.add(number)
+    kept = "the first sentence of each item" if count is None else f"the first {count} items"
+    return f"Shortened “{draft.headings[number]}” to {kept}."
+
+
+def _first_sentences(text: str) -> str:
+    lines: list[str] = []
+    fenced = False
+    for line in text.split("\n"):
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        mark = re.match(r"\s*(?:(?:[-*+]|\d+[.)])\s+)?", line)
+        lead = mark[0] if mark else ""
+        first = sentences(line[len(lead) :])[:1]
+        lines.append(line if fenced or not first or line.lstrip().startswith(("|", "```", "~~~")) else lead + first[0])
+    return "\n".join(lines)
+
+
+def _first_items(text: str, count: int) -> str:
+    """The list's first items with what belongs to them; all of it when there are not more."""
+    starts = [match.start() for match in re.finditer(r"^(?:[-*+]|\d+[.)])\s", text, re.MULTILINE)]
+    return text if count < 1 or len(starts) <= count else text[: starts[count]].rstrip() + "\n"
+
+
 def _describe(match: re.Match[str], request: str, draft: Draft, words: Phrases) -> str:
     text = " ".join(match["new"].split()).strip("\"“”'` ")
     if description_problems(text):
@@ -172,7 +221,7 @@ def _mention(match: re.Match[str], request: str, draft: Draft, words: Phrases) -
 
 
 def _add_section(match: re.Match[str], request: str, draft: Draft, words: Phrases) -> str:
-    title, body = _title(match["title"]), match["body"].strip()
+    title, body = _title(match["title"]), _body(match, request).strip()
     if not body:
         return ""
     if draft.find(title) is not None and set(terms(draft.headings[draft.find(title) or 0])) == set(terms(title)):
@@ -183,12 +232,12 @@ def _add_section(match: re.Match[str], request: str, draft: Draft, words: Phrase
 
 def _add_to_section(match: re.Match[str], request: str, draft: Draft, words: Phrases) -> str:
     number = draft.find(match["title"])
-    return _append(draft, draft.headings[number], match["body"]) if number is not None else ""
+    return _append(draft, draft.headings[number], _body(match, request)) if number is not None else ""
 
 
 def _kind_of_item(title: Callable[[Phrases], str]) -> Callable[[re.Match[str], str, Draft, Phrases], str]:
     def act(match: re.Match[str], request: str, draft: Draft, words: Phrases) -> str:
-        return _append(draft, _existing(draft, title), match["body"]) or ""
+        return _append(draft, _existing(draft, title), _body(match, request)) or ""
 
     def _existing(draft: Draft, title: Callable[[Phrases], str]) -> str:
         names = {title(known) for known in PHRASES.values()}
@@ -200,7 +249,7 @@ def _kind_of_item(title: Callable[[Phrases], str]) -> Callable[[re.Match[str], s
 
 
 def _add_example(match: re.Match[str], request: str, draft: Draft, words: Phrases) -> str:
-    body = match["body"].strip()
+    body = _body(match, request).strip()
     if not body:
         return ""
     names = {known.example for known in PHRASES.values()}
@@ -250,20 +299,22 @@ def _suggested(text: str, quoted: str, draft: Draft) -> str:
     return ""
 
 
+_SHORTEN = r"\b(?:shorten|condense|cut down)\b\s+(?:the )?"
+_TO = r"(?:\s+(?:down )?to\s+(?:the first )?(?P<count>\d{1,3})(?:\s+\w+)?)?\W*$"
 _ANY = r"(?:the |a |an |new |another |more |one |this |following )*"
 _SECTION = _QUOTE.format("old") + r"|(?P<bare>[\w -]{3,60}?)"
 _BODY = r"(?:[:,]|\bthat\b|\bsaying\b|\bwhich says\b|\babout\b|–|—| - )\s*(?P<body>.+)"
-_ACTS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str, Draft, Phrases], str]], ...] = (
+_ACTS: tuple[tuple[re.Pattern[str], Act], ...] = (
+    (re.compile(rf"{_SHORTEN}(?:section )?{_QUOTE.format('old')}(?:\s+section)?{_TO}", re.I), _shorten),
+    (re.compile(rf"{_SHORTEN}(?P<old>[\w /-]{{3,60}}?)\s+section{_TO}", re.I), _shorten),
     (re.compile(rf"\b(?:rename|call)\b.*?{_QUOTE.format('old')}.*?(?:to|as|into)?\s*{_QUOTE.format('new')}", re.I | re.S), _rename),
     (re.compile(rf"\b(?:replace|change|use)\b.*?{_QUOTE.format('old')}\s*(?:with|by|to|for|into)\s*{_QUOTE.format('new')}", re.I | re.S), _replace_text),
-    (re.compile(rf"\b(?:ersetze)\b.*?{_QUOTE.format('old')}\s*durch\s*{_QUOTE.format('new')}", re.I | re.S), _replace_text),
     (re.compile(r"\b(?:change|set|make|rewrite|update)\b[^:\n]{0,20}\bdescription\b[^:\n]{0,20}(?::|\bto\b)\s*(?P<new>.+)", re.I | re.S), _describe),
     (re.compile(rf"\b(?:mention|add)\b\s+{_QUOTE.format('new')}\s+(?:in|to) the description", re.I | re.S), _mention),
     (re.compile(rf"\b(?:remove|delete|drop)\b\s+(?:the )?(?:section )?{_QUOTE.format('old')}(?:\s+section)?\s*\.?$", re.I), _remove_section),
     (re.compile(r"\b(?:remove|delete|drop)\b\s+(?:the )?(?:section (?:on |about |called )?)?(?P<old>[\w /-]{3,60}?)\s+section\b", re.I), _remove_section),
     (re.compile(rf"\b(?:remove|delete|drop)\b.*?{_QUOTE.format('old')}", re.I | re.S), _remove_text),
     (re.compile(rf"\b(?:add|include|append)\b\s+{_ANY}example\w*\b[^:\n]{{0,60}}(?::|\n)\s*(?P<body>.+)", re.I | re.S), _add_example),
-    (re.compile(r"\b(?:ergänze|füge)\b[^:\n]*\bbeispiel\w*\b[^:\n]{0,40}(?::|\n)\s*(?P<body>.+)", re.I | re.S), _add_example),
     (re.compile(rf"\b(?:add|include|write)\b\s+{_ANY}section\s+(?:on |about |called |named |titled )?[\"“'`]?(?P<title>[^\"”'`:\n]{{2,80}}?)[\"”'`]?\s*(?::|\bsaying\b|\bthat says\b|\n)\s*(?P<body>.+)", re.I | re.S), _add_section),
     (re.compile(r"\b(?:add|append|include)\b\s+(?:to|under|in)\s+(?:the )?[\"“'`]?(?P<title>[\w /-]{3,60}?)[\"”'`]?(?:\s+section)?\s*:\s*(?P<body>.+)", re.I | re.S), _add_to_section),
     (re.compile(rf"\b(?:add|append|include)\b\s+{_QUOTE.format('body')}\s+(?:to|under|in)\s+(?:the )?[\"“'`]?(?P<title>[\w /-]{{3,60}}?)[\"”'`]?(?:\s+section)?\s*\.?$", re.I), _add_to_section),
@@ -273,9 +324,26 @@ _ACTS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str, Draft, Phrases
     (re.compile(rf"\b(?:add|include)\b\s+{_ANY}(?:check|verification|validation)(?: step)?s?\b\s*{_BODY}", re.I | re.S), _kind_of_item(lambda p: p.check)),
     (re.compile(rf"\b(?:add|include)\b\s+{_ANY}(?:reference|link)s?\b\s*(?::|\bto\b)\s*(?P<body>.+)", re.I | re.S), _kind_of_item(lambda p: p.references)),
     (re.compile(r"^\W*(?:please |also |and )*(?:mention|note|state|say|warn|point out)\b(?:\s+(?:that|about))?\s+(?P<body>.{8,})", re.I | re.S), _kind_of_item(lambda p: p.gotchas)),
-    (re.compile(r"^\W*(?:please |also |and )*(?P<body>(?:always|never|do not|don't|must|only|avoid|prefer|use|immer|nie)\b.{6,})", re.I | re.S), _kind_of_item(lambda p: p.rules)),
+    (re.compile(r"^\W*(?:please |also |and )*(?P<body>(?:always|never|do not|don't|must|only|avoid|prefer|use)\b.{6,})", re.I | re.S), _kind_of_item(lambda p: p.rules)),
     (re.compile(r"^\W*(?:please |also )*(?:it|this|the skill|agents?)\s+(?P<body>(?:must|should|has to|have to)\b.{6,})", re.I | re.S), _kind_of_item(lambda p: p.rules)),
 )  # fmt: skip
+_KINDS: Mapping[str, Act] = {
+    "rename": _rename,
+    "replace": _replace_text,
+    "describe": _describe,
+    "mention": _mention,
+    "shorten": _shorten,
+    "remove_section": _remove_section,
+    "remove_text": _remove_text,
+    "example": _add_example,
+    "section": _add_section,
+    "into_section": _add_to_section,
+    "gotcha": _kind_of_item(lambda p: p.gotchas),
+    "rule": _kind_of_item(lambda p: p.rules),
+    "step": _kind_of_item(lambda p: p.workflow),
+    "check": _kind_of_item(lambda p: p.check),
+    "reference": _kind_of_item(lambda p: p.references),
+}
 
 
 def _edits(draft: Draft) -> list[Edit]:

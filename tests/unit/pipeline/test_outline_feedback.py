@@ -131,3 +131,15 @@ def test_the_outline_drafter_is_labelled() -> None:
 async def test_what_a_new_section_says_is_the_instruction_itself(words: str, written: str) -> None:
     result = await incorporate(f'Add a section "Reverts" {words}')
     assert f"## Reverts\n\n{written}\n" in body_of(result.draft)
+
+
+async def test_a_long_text_to_write_is_written_whole() -> None:
+    long = " ".join(f"Rule {number} holds." for number in range(400))
+    result = await incorporate(f"Add a section on Limits: {long}")
+    assert f"## Limits\n\n{long}\n" in body_of(result.draft)
+
+
+@pytest.mark.parametrize("words", ["renomme " + "« a » " * 4_000, "rename " * 5_000, "a " * 20_000])
+async def test_words_without_end_take_no_time(words: str) -> None:
+    result = await incorporate(words)  # took minutes when the whole text was searched
+    assert result.draft == DRAFT
