@@ -5,6 +5,7 @@ import re
 from pipeline import significance
 from pipeline.checking import description_of
 from pipeline.checkpoints import ClarifyCheckpoint, ConfirmCheckpoint, EventType, StructureFixCheckpoint
+from pipeline.existing import skill_to_change
 from pipeline.journey import Failure, Journey
 from pipeline.models import Ambiguity, Duplicate, Placement, PlannedSkill, Requirements, SkillDraft, Understanding
 from pipeline.modules.understanding import (
@@ -143,7 +144,7 @@ class UnderstandingWorkflow(PhaseWorkflow):
 
 def _about_duplicates(journey: Journey, requirements: Requirements, session: Session) -> list[Ambiguity]:
     """The question whether an existing skill that is almost the same should be extended instead."""
-    if journey.request.existing_skill.strip():
+    if _named(journey, session):
         return []
     can_extend = session.runtime.skill_files is not None
     name = journey.name_override or requirements.suggested_name
@@ -179,12 +180,17 @@ def _structure_fix(journey: Journey, structure: Structure) -> StructureFixCheckp
 _OURS = re.compile(r"^The skill `(?P<name>[a-z0-9-]+)` \(.*\) looks much the same\.")
 
 
+def _named(journey: Journey, session: Session) -> str:
+    """What the request calls the skill that it wants changed; "" when it asks for a new one."""
+    return skill_to_change(journey.request, [entry.name for entry in session.runtime.taxonomy.entries])
+
+
 def _extended(journey: Journey, session: Session) -> TaxonomyEntry | None:
     """The existing skill that the request, or an answer, wants changed."""
     taxonomy = session.runtime.taxonomy
     if session.runtime.skill_files is None:
         return None
-    named = journey.request.existing_skill.strip().strip("`/").removesuffix("/SKILL.md")
+    named = _named(journey, session).strip("`/").removesuffix("/SKILL.md")
     if named:
         found = taxonomy.find(named) or next((entry for entry in taxonomy.entries if entry.path == named), None)
         if found is None:

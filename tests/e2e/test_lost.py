@@ -65,8 +65,11 @@ async def test_a_conversation_without_notes_says_so_and_can_be_started_again(the
 
 
 async def test_a_maintainer_starts_work_on_any_issue(there: Town) -> None:
-    number = await there.open("Commit messages", "Write commit messages from the staged diff.", start=False)
+    number = await there.open("Update changelog-entry: a tone", TONE, start=False)
     await there.say("sam", number, "/skill start")
     assert await there.bot.find_job(number) is None
     await there.say("morgan", number, "/skill start")
-    assert await there.bot.find_job(number) is not None
+    await there.skip_questions(number)
+    preview = (await there.words(number))[-1]
+    assert "`skills/changelog-entry`" in preview, "the skill that the title names is changed, where it is"
+    assert "write for users" in preview.lower()

@@ -97,3 +97,12 @@ async def test_the_answer_about_a_near_duplicate_decides(reply: str, extends: bo
     journey = await advance(answer(journey, say("answer", reply)), world)
     assert (journey.existing is not None) is extends
     assert isinstance(journey.checkpoint, PreviewCheckpoint), (journey.failure, journey.checkpoint)
+
+
+async def test_a_request_in_free_words_that_names_the_skill_changes_it_as_well() -> None:
+    words = SkillRequest(title="Extend the fax skill", text="Add a gotcha: never fax on Sundays.", author="ada")
+    journey = await advance(Journey(request=words, proceed_on_assumptions=True), runtime())
+    assert journey.existing is not None
+    assert journey.generation is not None
+    assert journey.generation.draft.path == "skills/office/fax"
+    assert "Never fax on Sundays" in journey.generation.draft.skill_content
