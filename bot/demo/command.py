@@ -83,7 +83,8 @@ def _wait(running: Running, console: Console) -> None:
     """Both processes stay until the person has seen enough."""
     console.print(
         f"\nOpen     {running.sandbox_url}/{running.repository} in a browser: the same, by hand, as any of its people\n"
-        f"Sandbox  {running.sandbox_url}\nBot      {running.bot_url}\nState    {running.directory}\n"
+        f"Sandbox  {running.sandbox_url}\nBot      {running.bot_url}\nJobs     {running.bot_url}/jobs\n"
+        f"State    {running.directory}\n"
         "Both keep running. Stop with Ctrl-C.",
         soft_wrap=True,
     )

@@ -54,7 +54,7 @@ def bars(id_: str, said: str, labels: Sequence[str], series: Sequence[Series]) -
     for place, label in enumerate(labels):
         top, shown = HEIGHT - 1.0, escape(label)
         for name, each in zip(names, series, strict=True):
-            high = (HEIGHT - 2) * each.values[place] / peak if peak else 0.0
+            high = (HEIGHT - 2) * (each.values[place] / peak) if peak else 0.0
             if high <= 0:
                 continue
             top -= high
@@ -67,9 +67,9 @@ def strip(id_: str, said: str, parts: Sequence[tuple[str, str, float]]) -> Marku
     """One bar divided as its parts (name, class, size) are; every part can be seen."""
     whole = sum(size for _, _, size in parts)
     least, left, shapes = WIDTH * 0.006, 0.0, list[str]()
-    scale = (WIDTH - least * len(parts)) / whole if whole else 0.0
+    room = max(0.0, WIDTH - least * len(parts))
     for name, css, size in parts:
-        wide = least + size * scale
+        wide = least + (room * (size / whole) if whole else 0.0)
         where = f'x="{left:.2f}" y="0" width="{wide:.2f}" height="12"'
         shapes.append(f'<rect class="{css}" {where}><title>{escape(name)}</title></rect>')
         left += wide
