@@ -210,7 +210,8 @@ _TOO_BROAD = Search(
         r"(?! (?:to|that|about|for|of|in|on|involving|related|with|which))"
         r"|use (?:this )?(?:skill )?(?:in|for) (?:all|every) (?:conversation|session|message|situation)s?|(?:any"
         r"|every) (?:and all )?(?:user )?(?:request|prompt|query|question)s?\W*$"
-        r"|whenever (?:the user|you) (?:asks?|says?|sends?) anything)",
+        r"|whenever (?:the user|you) (?:asks?|says?|sends?) anything"
+        r"|(?:help|assist(?:ance)?) with (?:anything|everything)\b(?! (?:about|related|concerning|in|to|that)\b))",
         re.IGNORECASE,
     ),
     hint(
@@ -220,7 +221,7 @@ _TOO_BROAD = Search(
             "task tasks request requests question questions code codes work works prompt prompts query querys",
         ),
         ("all every", "conversation conversations session sessions message messages situation situations"),
-        ("whenever", "anything"),
+        "anything everything",
     ),
 )
 

@@ -22,7 +22,7 @@ from pipeline.skills.subject import Subject
 _LIMIT = 512 * 1024
 _HOSTS = lazy(r"https?://([\w-]+(?:\.[\w-]+)+)")
 _SHADY = lazy(
-    r"^(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[\w-]+\.)*(?:pastebin\.com|ngrok(?:-free)?\.(?:io|app)|webhook\.site|requestbin\.\w+"
+    r"^(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[\w-]+\.)*(?:pastebin\.com|ngrok(?:-free)?\.(?:io|app|dev)|webhook\.site|requestbin\.\w+"
     r"|pipedream\.net|burpcollaborator\.net|oast\.\w+|interact\.sh|transfer\.sh|0x0\.st|bit\.ly|tinyurl\.com)"
     r"|(?:[\w-]+\.)+(?:onion|tk))$"
 )
@@ -31,6 +31,7 @@ _PRINTS = lazy(r"^\s*(?:echo|printf|print|puts|console\.\w+|Write-(?:Host|Output
 _EXPLAINS = frozenset({"help", "description", "epilog", "usage"})
 _PRINTERS = frozenset({"print", "debug", "info", "warning", "error", "exception", "critical", "add_argument"})
 _HASH = (".sh", ".bash", ".rb", ".ps1", ".pl")
+_SETTINGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".json")
 _SLASHES = (".js", ".ts", ".mjs", ".cjs")
 
 
@@ -99,7 +100,8 @@ def _python_texts(tree: ast.Module, text: str) -> Iterator[tuple[int, str]]:
     "SEC012",
     Severity.WARNING,
     Provenance.SECURITY,
-    what="a bundled script that talks to a bare IP address, a paste site, a tunnel or a request catcher",
+    what="a bundled script or settings file that talks to a bare IP address, a paste site, a tunnel or a request "
+    "catcher",
     why="Services have names. These hosts are where stolen data goes and where second stages come from. Comments, "
     "documentation and what a script prints do not count, nor do private and documentation addresses.",
     source="https://attack.mitre.org/techniques/T1567/",
@@ -116,7 +118,7 @@ def _python_texts(tree: ast.Module, text: str) -> Iterator[tuple[int, str]]:
 )
 def scripts_talk_to_named_hosts(skill: Subject) -> Iterator[Problem]:
     for entry in skill.files:
-        if not entry.path.endswith((".py", *_HASH, *_SLASHES)) or entry.size > _LIMIT:
+        if not entry.path.endswith((".py", *_HASH, *_SLASHES, *_SETTINGS)) or entry.size > _LIMIT:
             continue
         text = skill.text(entry.path) or ""
         if "://" not in text:

@@ -208,9 +208,10 @@ _LEAKS = Search(
     "SEC018",
     Severity.ERROR,
     Provenance.SECURITY,
-    what="Python that sends the whole environment or a credential file over the network, followed through assignments",
-    why="This is what stealing looks like. Reading one variable and using it as a header of its service is not "
-    "reported.",
+    what="Python that sends the whole environment or a credential file over the network, followed through "
+    "assignments; a warning when it sends one secret variable in a body",
+    why="This is what stealing looks like. Reading one variable and using it as a header of its service, or to sign "
+    "in there, is not reported.",
     source="https://attack.mitre.org/techniques/T1041/",
     fix="Send only what the service needs.",
     bad={
@@ -231,6 +232,7 @@ def python_keeps_secrets(skill: Subject) -> Iterator[Problem]:
             continue
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         secrets = _Taint(tree, partial(_is_secret, parents=parents))
+        variables = _Taint(tree, _is_secret_variable)
         for call, name in senders:
             sent = [
                 *call.args,
@@ -239,6 +241,30 @@ def python_keeps_secrets(skill: Subject) -> Iterator[Problem]:
             if any(secrets.holds(argument) for argument in sent):
                 message = f"`{shown(name)}` sends the environment or a credential file"
                 yield _problem(program, call, message, Severity.ERROR)
+            elif _posts(call, name) and any(variables.holds(k.value) for k in call.keywords if k.arg in _BODIES):
+                message = f"`{shown(name)}` sends a secret variable in its body"
+                yield _problem(program, call, message, Severity.WARNING)
+
+
+_BODIES = ("json", "data", "files", "content")
+_SECRET_VARIABLE = lazy(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$")
+_SIGNS_IN = lazy(r"oauth|token|login|auth|session", re.IGNORECASE)
+
+
+def _posts(call: ast.Call, name: str) -> bool:
+    """Whether a call sends a body, and not to where one signs in with it."""
+    address = (_text(call.args[0]) or ast.unparse(call.args[0])) if call.args else ""
+    return name.rsplit(".", 1)[-1] in ("post", "put", "patch") and not _SIGNS_IN.search(address)
+
+
+def _is_secret_variable(node: ast.expr) -> bool:
+    """One variable of the environment whose name says that it is a secret."""
+    key: ast.expr | None = None
+    if isinstance(node, ast.Call) and called(node) in ("os.getenv", "os.environ.get", "getenv", "environ.get"):
+        key = node.args[0] if node.args else None
+    elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("os.environ", "environ"):
+        key = node.slice
+    return isinstance(key, ast.Constant) and isinstance(key.value, str) and bool(_SECRET_VARIABLE.search(key.value))
 
 
 def _sender(call: ast.Call) -> str:
@@ -310,12 +336,12 @@ def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
     "SEC013",
     Severity.WARNING,
     Provenance.SECURITY,
-    what="`eval`, `exec`, `os.system`, `shell=True`, `pickle.load` or unsafe `yaml.load` on a value that is not a "
-    "literal",
+    what="`eval`, `exec`, `os.system`, `shell=True`, `bash -c`, `pickle.load`, unsafe `yaml.load`, SQL or a path "
+    "below `/etc` on a value that is not a literal",
     why="Whoever controls the value (a file, a web page, the model) controls the machine. In instructions it is only "
     "noted.",
     source="https://docs.python.org/3/library/subprocess.html#security-considerations",
-    fix="Pass a list of arguments, use `ast.literal_eval`, `json` or `yaml.safe_load`.",
+    fix="Pass a list of arguments, use `ast.literal_eval`, `json`, `yaml.safe_load` or the parameters of a query.",
     bad={
         "pdf-forms/SKILL.md": VALID,
         "pdf-forms/scripts/fill.py": "import os, sys\nos.system('convert ' + sys.argv[1])\n",
@@ -328,17 +354,59 @@ def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
 def python_does_not_run_values(skill: Subject) -> Iterator[Problem]:
     for program, tree in _python(skill, _RUNS_VALUES):
         reported = 0
+        assigned = _assigned(tree)
         for call in _calls(tree):
-            reason = _runs_value(call)
+            reason = _runs_value(call) or _reaches_by_value(call, assigned)
             if reason and reported < 5:
                 reported += 1
                 yield _problem(program, call, reason, Severity.WARNING if program.is_bundled else Severity.INFO)
 
 
 _RUNS_VALUES = Search(
-    lazy(r"\b(?:eval|exec|system|popen|shell|pickle|yaml|getoutput)\b"),
-    hint("eval exec system popen shell pickle yaml getoutput"),
+    lazy(r"\b(?:eval|exec|system|popen|shell|pickle|yaml|getoutput|bash|sh|zsh|execute|executescript)\b|/etc/"),
+    hint("eval exec system popen shell pickle yaml getoutput bash sh zsh execute executescript etc"),
 )
+_SQL = lazy(
+    r"\s*(?:SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|DROP\s+TABLE)\b", re.IGNORECASE | re.DOTALL
+)
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    """What each name was assigned last, where it is a plain assignment."""
+    return {
+        node.targets[0].id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    }
+
+
+def _is_put_together(node: ast.expr) -> bool:
+    """Whether a text is made of literals and values."""
+    if isinstance(node, ast.JoinedStr):
+        return any(isinstance(part, ast.FormattedValue) for part in node.values)
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Add | ast.Mod)
+        and not isinstance(node.right, ast.Constant)
+    )
+
+
+def _reaches_by_value(call: ast.Call, assigned: dict[str, ast.expr]) -> str:
+    """Whether a call's first argument is SQL, a command for `bash -c` or a system path that is built from values."""
+    if not call.args:
+        return ""
+    name, first = called(call), call.args[0]
+    if name in _SUBPROCESS and isinstance(first, ast.List) and len(first.elts) > 2:
+        words = [_text(word) for word in first.elts[:2]]
+        if words[0] in ("bash", "sh", "zsh") and words[1] == "-c" and _is_put_together(first.elts[2]):
+            return f"`{words[0]} -c` runs a command built from values"
+    value = assigned.get(first.id, first) if isinstance(first, ast.Name) else first
+    if not _is_put_together(value):
+        return ""
+    text = _text(value.left if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mod) else value) or ""
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("execute", "executescript") and _SQL.match(text):
+        return "SQL built from values"
+    return "opens a system file that a value names" if name == "open" and text.startswith("/etc/") else ""
 
 
 def _is_literal(node: ast.expr) -> bool:

@@ -125,7 +125,7 @@ _OVERRIDE = Search(
     lazy(
         r"\b(?:ignore|disregard|forget|override|bypass)\s+"
         r"(?=(?:\w+\s+){0,3}(?:all|any|every|your|previous|prior|earlier|above|other|system|existing)\b)"
-        r"(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of)\s+){1,5}"
+        r"(?:(?:all|any|every|the|your|previous|prior|earlier|above|other|system|existing|of|safety|security)\s+){1,5}"
         r"(?:instructions?|prompts?|rules|guidelines|directives|constraints|safeguards|guardrails)\b"
         r"|\b(?:do not|don['’]t|never|without)\s+(?:ever\s+)?(?:tell|telling|inform|informing|notify|notifying|alert"
         r"|alerting|mention(?:ing)? (?:this|it) to"
@@ -152,6 +152,40 @@ _OVERRIDE = Search(
             "send upload post transmit forward exfiltrate copy execute install collect record log",
         ),
         ("your", "real true actual hidden secret", "goal task purpose objective", "is"),
+    ),
+)
+_UNBOUND_WORDS = (
+    *("constraints", "guidelines", "restrictions", "guardrails", "safeguards", "rules", "limits", "filters"),
+    *("credential", "password", "api key", "token", "secret", "sensitive"),
+)
+_UNBOUND_VERBS = (
+    *("aside", "abandon", "suspend", "drop", "shed", "apply", "suggestions", "optional", "without"),
+    *("echo", "repeat", "recit"),
+)
+_PUTTING_ASIDE = (
+    "aside abandon abandoning suspend suspending drop dropping shed shedding suggestions optional apply without"
+)
+_UNBOUND = Search(
+    lazy(
+        r"\b(?:set(?:ting)?\s+aside|abandon(?:ing)?|suspend(?:ing)?|drop(?:ping)?|shed(?:ding)?)\s+(?:its|your|all|any)\s+"
+        r"(?:(?:usual|normal|own|standard|safety|operational|ethical)\s+)*"
+        r"(?:constraints|guidelines|restrictions|guardrails|safeguards)\b"
+        r"|\b(?:guidelines|restrictions|constraints|safeguards)\s+are\s+(?:treated\s+as\s+)?(?:mere(?:ly)?\s+)?"
+        r"(?:suggestions|optional)\b"
+        r"|\b(?:normal|usual|standard|safety)\s+(?:restrictions|rules|guidelines|constraints|limits|safeguards)\s+"
+        r"(?:do\s+not|don['’]t|no\s+longer|will\s+not)\s+apply\b"
+        r"|\bwithout\s+(?:any\s+)?(?:content|safety|ethical|moral)\s+"
+        r"(?:restrictions|filters|guidelines|limits|constraints)\b"
+        r"|\b(?:echo|repeat|recite?)(?:ing|s)?\s+(?:back\s+)?(?:any|all|every)\s+"
+        r"(?:credentials?|passwords?|api\s+keys?|tokens?|secrets?|sensitive\s+(?:values|information|data))\b",
+        re.IGNORECASE,
+    ),
+    hint(
+        (
+            _PUTTING_ASIDE,
+            "constraints guidelines restrictions guardrails safeguards rules limits filters",
+        ),
+        ("any all every", "credential credentials password passwords api token tokens secret secrets sensitive"),
     ),
 )
 _EXFILTRATE = Search(
@@ -230,8 +264,8 @@ def _directive(text: str) -> str | None:
     "SEC003",
     Severity.WARNING,
     Provenance.SECURITY,
-    what="instructions against the user: to override other instructions, to keep the user in the dark, to send their "
-    "data away",
+    what="instructions against the user: to override other instructions or put limits aside, to keep the user in the "
+    "dark, to send their data away or repeat their secrets (in the text and in every field of the frontmatter)",
     why="A skill speaks with the user's authority. These sentences use it against them. Quotations, code, tables and "
     "texts about "
     "such attacks are not reported.",
@@ -245,6 +279,7 @@ def nothing_is_ordered_against_the_user(skill: Subject) -> Iterator[Problem]:
         reported: set[int] = set()
         for wanted, needles, also, what in (
             (_OVERRIDE, _OVERRIDE_VERBS, _OVERRIDE_WORDS, "works against the user"),
+            (_UNBOUND, _UNBOUND_WORDS, _UNBOUND_VERBS, "works against the user"),
             (_EXFILTRATE, _EXFILTRATE_WORDS, _EXFILTRATE_VERBS, "sends data away"),
         ):
             for found in page.prose_matches(wanted, *needles, also=also):
@@ -253,11 +288,13 @@ def nothing_is_ordered_against_the_user(skill: Subject) -> Iterator[Problem]:
                 reported.add(found.block.line)
                 message = f"“{shown(' '.join(found.text.split()), 90)}” {what}"
                 yield Problem(message, found.span, file=path, evidence=shown(found.block.text, 200))
-    value = field_of(skill, "description")
-    if value is None or not value.is_string or not _OVERRIDE.hint.allows(skill.description_words):
-        return
-    if match := _OVERRIDE.pattern.search(value.text):
-        yield Problem(f"“{shown(match[0])}” in the description works against the user", value.span)
+    root = skill.document.yaml.root if skill.document is not None and skill.document.yaml is not None else None
+    wanted_in_fields = [each.pattern for each in (_OVERRIDE, _UNBOUND) if each.hint.allows(skill.words(""))]
+    for value in root.walk() if root is not None and wanted_in_fields else ():
+        match = next((m for pattern in wanted_in_fields if (m := pattern.search(value.text))), None)
+        if value.is_string and match is not None:
+            message = f"“{shown(' '.join(match[0].split()))}” in the frontmatter works against the user"
+            yield Problem(message, value.span)
 
 
 _ABOUT_ATTACKS = lazy(
@@ -422,7 +459,8 @@ def no_credentials(skill: Subject) -> Iterator[Problem]:
     "SEC009",
     Severity.WARNING,
     Provenance.SECURITY,
-    what="`allowed-tools` that pre-approves everything: `*`, `Bash(*)` (a bare `Bash` or `shell` is noted)",
+    what="`allowed-tools` (or `permissions`, `tools`) that pre-approves everything: `*`, `Bash(*)` (a bare `Bash` or "
+    "`shell` is noted)",
     why="The user is no longer asked before a command runs. Scope it to the commands the skill needs.",
     source="https://code.claude.com/docs/en/skills",
     fix="Write `Bash(git:*) Read`, or drop the field.",
@@ -430,6 +468,11 @@ def no_credentials(skill: Subject) -> Iterator[Problem]:
     good=VALID.replace('form."\n', 'form."\nallowed-tools: Bash(git:*) Read\n'),
 )
 def tools_are_scoped(skill: Subject) -> Iterator[Problem]:
+    for key in ("permissions", "tools"):  # no field of the specification, but some clients obey it
+        granted = field_of(skill, key)
+        everything = [v for v in (granted, *granted.items) if v.text == "*"] if granted is not None else []
+        if everything:
+            yield Problem(f"`{key}` grants everything: `*`", everything[0].span)
     value = field_of(skill, "allowed-tools")
     if value is None:
         return
@@ -507,7 +550,7 @@ _TEXT_SUFFIXES = (
     "SEC015",
     Severity.WARNING,
     Provenance.SECURITY,
-    what="a compiled program, or binary data behind the name of a text file or picture",
+    what="a compiled program, binary data of no known format, or such data behind the name of a text file or picture",
     why="Nobody can review it, and its name may be meant to mislead.",
     source="https://github.com/cisco-ai-defense/skill-scanner",
     fix="Bundle the source, or say where the program comes from.",
@@ -527,8 +570,11 @@ def binaries_are_what_they_say(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"{kind}: nobody can review it", file=entry.path)
         elif name.endswith(_TEXT_SUFFIXES) and b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             yield Problem("binary data behind the name of a text file", file=entry.path)
-        elif name.endswith((".png", ".jpg", ".jpeg", ".gif", ".pdf")) and not _is_picture(name, data):
-            yield Problem("its content is not what its name says", file=entry.path)
+        elif name.endswith((".png", ".jpg", ".jpeg", ".gif", ".pdf")):
+            if not _is_picture(name, data):
+                yield Problem("its content is not what its name says", file=entry.path)
+        elif name.rpartition("/")[2].endswith((".bin", ".dat")) and b"\0" in data[:4096]:
+            yield Problem("data of no known format: nobody can review it", file=entry.path)
 
 
 def _is_picture(name: str, data: bytes) -> bool:
