@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends sandbox and bot on the way out
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED)
     directory: Path = args.directory or Path(tempfile.mkdtemp(prefix="skill-fleet-demo-"))
     model = os.environ.get("SKILL_FLEET_MODEL", "")

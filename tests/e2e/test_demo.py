@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import aiohttp
 import pytest
 
 from bot.demo.people import DeviationError, until
@@ -57,6 +58,33 @@ async def test_the_demo_ends_with_a_promoted_skill(tmp_path: Path) -> None:
     assert PROMOTED.match(output.splitlines()[-1]), output.splitlines()[-3:]
     assert "outline" in output
     assert picture.read_text().startswith("<svg")
+
+
+async def test_keep_leaves_both_running_until_it_is_told_to_end(tmp_path: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SKILL_FLEET_")}
+    with observing(clean, tmp_path / "contract.log") as observed:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "demo", "--keep", "--directory", str(tmp_path / "state")),
+            cwd=ROOT,
+            env=observed,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        said: dict[str, str] = {}
+        async with asyncio.timeout(150):
+            while "Both" not in said:
+                name, _, rest = (await process.stdout.readline()).decode().partition(" ")
+                said[name] = rest.strip()
+        async with aiohttp.ClientSession() as session:
+            for address in (f"{said['Bot']}/readyz", said["Open"].split()[0]):
+                async with session.get(address, headers={"Accept": "text/html"}) as answer:
+                    assert answer.status == 200, address
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 60)
+            for address in (said["Bot"], said["Sandbox"]):
+                with pytest.raises(aiohttp.ClientConnectionError):
+                    await session.get(address)
 
 
 async def test_the_same_command_uses_the_model_that_is_set() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,8 +51,18 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
     raise FetchError(f"The model's server did not start; the end of its log:\n{tail}")
 
 
+def _play(environment: dict[str, str]) -> int:
+    command = [sys.executable, "-m", "bot", "demo", "--patience", _PATIENCE_SECONDS, *sys.argv[1:]]
+    with subprocess.Popen(command, env=environment) as demo:
+        try:
+            return demo.wait()
+        finally:
+            demo.terminate()  # does nothing to a demo that has ended
+
+
 def main() -> int:
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     cache = cache_folder()
     folder = Path(tempfile.mkdtemp(prefix="skill-fleet-model-"))
     try:
@@ -68,11 +79,7 @@ def main() -> int:
                 "SKILL_FLEET_MODEL_CONCURRENCY": "1",
                 "SKILL_FLEET_MODEL_TIMEOUT_SECONDS": "900",
             }
-            return subprocess.run(
-                [sys.executable, "-m", "bot", "demo", "--patience", _PATIENCE_SECONDS, *sys.argv[1:]],
-                env=environment,
-                check=False,
-            ).returncode
+            return _play(environment)
     except FetchError as error:
         console.print(str(error), style="bold red", soft_wrap=True)
         return 2
