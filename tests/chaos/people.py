@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,8 +68,9 @@ class Hub:
 
     async def look_forever(self) -> None:
         while True:
-            for issue in await self.all("/issues?state=all"):
-                self.labels[issue["number"]] = frozenset(label["name"] for label in issue["labels"])
+            with suppress(aiohttp.ClientError, TimeoutError):
+                for issue in await self.all("/issues?state=all"):
+                    self.labels[issue["number"]] = frozenset(label["name"] for label in issue["labels"])
             await asyncio.sleep(LOOK_EVERY)
 
 
@@ -99,8 +101,9 @@ class Person:
         try:
             await self._live()
             self.request.done = True
-        except (LostError, RefusedError, TimeoutError) as error:
-            self.request.lost = f"#{self.request.number}: {error or 'no time left'} ({self.request.waits_for})"
+        except (LostError, RefusedError, TimeoutError, aiohttp.ClientError) as error:
+            why = f"{type(error).__name__} {error}"
+            self.request.lost = f"#{self.request.number}: {why} while waiting for {self.request.waits_for}"
 
     async def _live(self) -> None:
         request, hub = self.request, self.hub

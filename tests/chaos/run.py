@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,16 +94,17 @@ class Run:
         people = requests(self.plan.requests, random.Random(self.plan.seed + 2))
         self.record = Record(self.plan, people, self.model, self.bots, hub)
         await hub.call("morgan", "PUT", "/_sandbox/deliveries/order", {"order": "shuffled"})
+        await hub.call("morgan", "PATCH", "/_sandbox/limits", {"requests_per_hour": 10_000_000})
         for bot in self.bots:
             bot.environment = self._environment()
             await bot.start()
             await bot.wait_until_ready(self.session)
-        watching = asyncio.create_task(hub.look_forever())
-        supervising = asyncio.create_task(self._supervise())
+        watching = asyncio.create_task(_loudly(hub.look_forever()))
+        supervising = asyncio.create_task(_loudly(self._supervise()))
         living = asyncio.gather(
             *(Person(hub, each, self._merge_gate(n), self.plan.patience).live() for n, each in enumerate(people))
         )
-        troubling = asyncio.create_task(self._trouble(hub))
+        troubling = asyncio.create_task(_loudly(self._trouble(hub)))
         try:
             await self._kill_and_restart()
         finally:
@@ -256,6 +258,15 @@ class Run:
             "SKILL_FLEET_LEASE_SECONDS": str(LEASE_SECONDS),
             "SKILL_FLEET_LOG_FORMAT": "json",
         }
+
+
+async def _loudly(work: Coroutine[None, None, None]) -> None:
+    """What runs beside must not end unnoticed."""
+    try:
+        await work
+    except Exception as error:
+        print(f"chaos: the run itself is broken: {error!r}", file=sys.stderr)
+        raise
 
 
 @asynccontextmanager
