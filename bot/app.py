@@ -173,6 +173,7 @@ class Service:
             key,
             failure.reason,
             self.dispatcher.clock(),
+            row=failure.row,
             patient_tries=self.settings.max_attempts - 1 if failure.is_passing else None,
         )
         self.dispatcher.look_at(again)

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         pattern=r"^(?:[\w.-]+/[\w./-]+@[\w./-]+)?$",
         description="the validation Action as workflows name it (OWNER/NAME@REF), shown when repositories are set up",
     )
-    max_attempts: int = Field(10, ge=1, le=100, description="tries before an event that keeps failing is set aside")
+    max_attempts: int = Field(7, ge=1, le=100, description="tries before an event that keeps failing is set aside")
     lease_seconds: int = Field(
         45, ge=4, le=3600, description="PostgreSQL: silence after which another process takes over"
     )

@@ -17,13 +17,15 @@ import structlog
 
 from bot.engine.runtime import WakeUp, wake_ups_for
 from bot.jobs.claim import may_be_lost
-from bot.jobs.events import OWN_EVENT, InboxRow
+from bot.jobs.events import OWN_EVENT, WORK, InboxRow
 from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
 from bot.store.keys import is_job, is_pull, is_shared, setup_key
 from bot.subjects import Newcomer, concerned, newcomers
 
 LARGEST_DISPATCH = 500
+CLOCK_SET_BACK = 30.0
+"""Seconds by which a clock may go back unnoticed."""
 BUSY = 100
 """Events in one dispatch that mean that intake is under load."""
 
@@ -179,7 +181,9 @@ class Dispatcher:
                 await self._set_aside(found, now)
                 continue
             await self.inbox.count_try(found.key, found.last_id, now, found.attempts)
-            again.append(WakeUp(found.key, f"sweep:{found.key}:{found.last_id}:{found.attempts + 1}"))
+            # Tries are counted anew after a requeue, and not at all while something outside is away: the minute tells
+            # them apart, and processes that look at the same time still wake one task.
+            again.append(WakeUp(found.key, f"sweep:{found.key}:{found.last_id}:{found.attempts + 1}:{now:%d%H%M}"))
         if again:
             _log.info("sweeping open events", jobs=len(again))
             self.observer.swept(len(again))
@@ -192,11 +196,16 @@ class Dispatcher:
             asyncio.get_running_loop().call_later(max(0.0, seconds) + 0.01, self._due.set)
 
     async def _sweep_forever(self) -> None:
+        drift = self._drift()
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), self.schedule.sweep)
             self._due.clear()
             try:
+                before, drift = drift, self._drift()
+                if drift < before - CLOCK_SET_BACK:
+                    _log.warning("the clock was set back: what waits is due anew", seconds=before - drift)
+                    await self.inbox.hasten(self.clock())
                 await self.sweep()
                 if (due := await self.inbox.next_due()) is not None and due > self.clock():
                     self.look_at(due)
@@ -214,12 +223,18 @@ class Dispatcher:
         rows = await self.inbox.open_rows(found.key) if found.attempts < self.max_attempts else []
         return any(may_be_lost(row.event, row.action, row.body) for row in rows)
 
+    def _drift(self) -> float:
+        """Seconds that the clock is ahead of the time that really passes; it changes when the clock is set."""
+        return self.clock().timestamp() - time.monotonic()
+
     async def _set_aside(self, found: OpenKey, now: datetime) -> None:
         reason = f"tried {found.attempts} times without success"
-        ids = await self.inbox.set_aside(found.key, found.last_id, reason, now)
-        _log.error("events set aside", job=found.key, inbox=ids, reason=reason)
-        self.observer.set_aside(len(ids))
-        self.stored(await self.inbox.add([_gave_up(found, now)]))
+        aside = await self.inbox.set_aside(found.key, found.last_id, reason, now)
+        _log.error("events set aside", job=found.key, inbox=[row.id for row in aside], reason=reason)
+        self.observer.set_aside(len(aside))
+        if any((row.event, row.action) == (OWN_EVENT, WORK) for row in aside):
+            self.stored(await self.inbox.add([_gave_up(found, now)]))
+        self.look_at(now)
 
     async def fire_timers(self) -> None:
         """Reminders and expiries that are due become events of their jobs, once each."""

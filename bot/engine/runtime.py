@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -24,7 +24,7 @@ from dbos._serialization import DBOSPortableJSONSerializer
 from sqlalchemy import Connection
 
 from bot.engine.steps import DurableSteps, StepFailedError, is_transient
-from bot.jobs.ports import NotBeforeError, PassingError, Steps
+from bot.jobs.ports import EventError, NotBeforeError, PassingError, Steps
 from bot.store.database import Database
 from bot.store.turns import TurnTaking
 
@@ -46,11 +46,15 @@ class TaskFailure:
 
     reason: str
     is_passing: bool = False
+    row: int | None = None
+    """The event whose handling failed; None when it was none in particular."""
 
     @classmethod
     def of(cls, error: Exception) -> "TaskFailure":
         reason = f"{type(error).__qualname__}: {error}"
         match error:
+            case EventError():
+                return replace(cls.of(error.cause), row=error.row)
             case StepFailedError():
                 return cls(reason, error.passing)
             case PassingError():

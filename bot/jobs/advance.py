@@ -18,7 +18,18 @@ from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
 from bot.jobs.job import Actor, Job, JobStatus, Repository, Role, skill_path
 from bot.jobs.machine import decide, queue_after, settle, status_body
-from bot.jobs.ports import BranchNow, GitHub, JobStore, Loaded, OutageError, Remains, Steps
+from bot.jobs.ports import (
+    BranchNow,
+    EventError,
+    GitHub,
+    JobStore,
+    Loaded,
+    NotBeforeError,
+    OutageError,
+    Remains,
+    Steps,
+    SupersededError,
+)
 from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
 from pipeline.models import Feedback, Value
@@ -131,7 +142,7 @@ class _Worker:
         name = f"{self.task}:{number}"
         if news:
             for row in news:
-                job = await self._handle_row(job, row, turn.now, number)
+                job = await self._blamed(job, row, turn.now, number)
             await self._finish(job, turn.loaded.rev, [row.id for row in news], name, number)
             return True
         if job is None or job.status is not JobStatus.RUNNING:
@@ -156,6 +167,15 @@ class _Worker:
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
         await self.steps.run(f"save:{number}", Saved, save)
+
+    async def _blamed(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
+        """As `_handle_row`; an error names the event, so that it does not take its neighbours along."""
+        try:
+            return await self._handle_row(job, row, now, number)
+        except (NotBeforeError, SupersededError):
+            raise
+        except Exception as error:
+            raise EventError(row.id, error) from error
 
     async def _handle_row(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
         """One stored event. Rows that concern no job cost no request."""

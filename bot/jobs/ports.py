@@ -118,5 +118,13 @@ class OutageError(PassingError):
     """What a running job waits for, in words for people."""
 
 
+class EventError(Exception):
+    """Handling one event of the inbox failed: `row` is its id, `cause` what went wrong."""
+
+    def __init__(self, row: int, cause: Exception) -> None:
+        super().__init__(f"event {row}: {cause}")
+        self.row, self.cause = row, cause
+
+
 class SupersededError(Exception):
     """Another task saved this job first; this one must stop without writing."""

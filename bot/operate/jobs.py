@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         one.add_argument("job", metavar="OWNER/NAME#N", help="or the job's key, e.g. 123:4")
     out = actions.add_parser("export", help="write everything but the engine's own records to a file")
     out.add_argument("file", type=Path)
-    into = actions.add_parser("import", help="read such a file into an empty, migrated database")
+    into = actions.add_parser("import", help="read such a file into an empty database")
     into.add_argument("file", type=Path)
     for action in (out, into):
         action.add_argument(
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if getattr(arguments, "state", None):
         return run_quietly(arguments, lambda: _move(arguments))
-    return run_with_stores(arguments, work)
+    return run_with_stores(arguments, work, make=arguments.action == "import")
 
 
 async def _move(arguments: argparse.Namespace) -> None:
@@ -112,7 +112,9 @@ async def _show(stores: Stores, row: JobRow) -> None:
     timeline = [timeline_entry(entry) for entry in await stores.timeline.of(row.job.key)]
     aside = await stores.inbox.list_entries(state=SET_ASIDE, key=row.job.key)
     problems = [{"inbox": entry.id, "event": entry.event, "reason": entry.error} for entry in aside]
-    _say(json.dumps({**job_summary(row), "set_aside": problems, "timeline": timeline}, indent=2))
+    still = await stores.inbox.list_entries(key=row.job.key)
+    waiting = [{"inbox": entry.id, "event": entry.event, "reason": entry.error} for entry in still if entry.error]
+    _say(json.dumps({**job_summary(row), "waits_for": waiting, "set_aside": problems, "timeline": timeline}, indent=2))
 
 
 async def _order(stores: Stores, row: JobRow, order: Order) -> None:

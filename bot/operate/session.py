@@ -20,9 +20,11 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", metavar="URL", help="the service's database (SKILL_FLEET_DATABASE_URL)")
 
 
-def run_with_stores(arguments: argparse.Namespace, work: Callable[[Stores], Awaitable[None]]) -> int:
-    """Exit status: 0 done, 2 not possible (said on standard error)."""
-    return run_quietly(arguments, lambda: _with_stores(arguments.database, work))
+def run_with_stores(
+    arguments: argparse.Namespace, work: Callable[[Stores], Awaitable[None]], *, make: bool = False
+) -> int:
+    """Exit status: 0 done, 2 not possible (said on standard error). `make`: set a database up that has nothing yet."""
+    return run_quietly(arguments, lambda: _with_stores(arguments.database, work, make))
 
 
 def run_quietly(arguments: argparse.Namespace, work: Callable[[], Coroutine[object, object, None]]) -> int:
@@ -39,9 +41,11 @@ def run_quietly(arguments: argparse.Namespace, work: Callable[[], Coroutine[obje
     return 2
 
 
-async def _with_stores(url: str | None, work: Callable[[Stores], Awaitable[None]]) -> None:
+async def _with_stores(url: str | None, work: Callable[[Stores], Awaitable[None]], make: bool) -> None:
     stores = Stores.over(open_database(load_database_url(url)))
     try:
+        if make and not await current_revision(stores.database):
+            await stores.migrate()
         if stores.database.is_sqlite and not stores.database.path.exists():
             raise UsageError(f"there is no database at {stores.database.path}; name it with --database")
         have, want = await current_revision(stores.database), latest_revision()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, Row, RowMapping, case, func, select, tuple_, update
+from sqlalchemy import Insert, Row, RowMapping, case, func, null, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -85,6 +85,15 @@ class OpenKey:
     first_id: int
     last_id: int
     attempts: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SetAside:
+    """An event that is not tried any more."""
+
+    id: int
+    event: str
+    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +232,12 @@ class Inbox:
         reason: str,
         now: datetime,
         *,
+        row: int | None = None,
         patient_tries: int | None = None,
     ) -> datetime:
         """The task on `key` failed: remember why. When it is tried again.
 
+        `row`: the event that failed, when it is one in particular; the others are then not to blame.
         `patient_tries`: it only has to wait for something outside, and its tries are counted up to this at most.
         """
         is_open = (inbox.c.key == key) & inbox.c.done_by.is_(None)
@@ -238,9 +249,14 @@ class Inbox:
                 tries = min(tries, patient_tries, PATIENT_TRIES)
             again = now + retry_delay(tries)
             counted = case((inbox.c.attempts > tries, tries), else_=inbox.c.attempts)
-            values = {"error": reason[:2_000], "next_at": again, "attempts": counted}
+            blamed = reason[:2_000] if row is None else case((inbox.c.id == row, reason[:2_000]), else_=null())
+            values = {"error": blamed, "next_at": again, "attempts": counted}
             await connection.execute(update(inbox).where(is_open).values(**values))
         return again
+
+    async def hasten(self, now: datetime) -> None:
+        """The clock was set back: nothing has to wait for times that were meant by another clock."""
+        await self._update(update(inbox).where(inbox.c.done_by.is_(None), inbox.c.next_at > now).values(next_at=now))
 
     async def next_due(self) -> datetime | None:
         """When the next open event is due for another try."""
@@ -260,16 +276,21 @@ class Inbox:
             )
         )
 
-    async def set_aside(self, key: str, up_to: int, reason: str, now: datetime) -> list[int]:
-        """Stop trying the rows of `key` up to `up_to`; they keep their reason until an operator requeues them."""
-        statement = (
-            update(inbox)
-            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.id <= up_to)
-            .values(done_by=SET_ASIDE, done_at=now, error=func.coalesce(inbox.c.error, reason))
-            .returning(inbox.c.id)
-        )
+    async def set_aside(self, key: str, up_to: int, reason: str, now: datetime) -> list[SetAside]:
+        """Stop trying the rows of `key` up to `up_to` that failed; they keep their reason until requeued.
+
+        Rows that only waited behind a failing one begin anew. When none is to blame, all are set aside.
+        """
+        tried = (inbox.c.key == key) & inbox.c.done_by.is_(None) & (inbox.c.id <= up_to)
+        aside = {"done_by": SET_ASIDE, "done_at": now, "error": func.coalesce(inbox.c.error, reason)}
         async with self._engine.begin() as connection:
-            return sorted((await connection.execute(statement)).scalars())
+            for which in (tried & inbox.c.error.is_not(None), tried):
+                statement = update(inbox).where(which).values(**aside)
+                rows = await connection.execute(statement.returning(inbox.c.id, inbox.c.event, inbox.c.action))
+                if found := sorted(SetAside(*row) for row in rows):
+                    break
+            await connection.execute(update(inbox).where(tried).values(attempts=0, next_at=now))
+        return found
 
     async def requeue(self, ids: Collection[int], now: datetime) -> list[OpenKey]:
         """Open these rows again (set aside or done); the keys to wake."""

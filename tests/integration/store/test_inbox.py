@@ -83,7 +83,7 @@ async def test_what_waits_for_something_outside_is_looked_at_every_five_minutes_
 async def test_a_row_set_aside_keeps_its_reason_until_it_is_requeued(stores: Stores) -> None:
     await stores.inbox.add([event("a"), event("b")])
     await stores.inbox.note_failure("7:1", "boom", NOON)
-    assert await stores.inbox.set_aside("7:1", 1, "too often", NOON) == [1]
+    assert [row.id for row in await stores.inbox.set_aside("7:1", 1, "too often", NOON)] == [1]
     assert [row.id for row in await stores.inbox.open_rows("7:1")] == [2]
     [aside] = await stores.inbox.list_entries(state=SET_ASIDE)
     assert (aside.id, aside.error, aside.done_by) == (1, "boom", SET_ASIDE)
@@ -92,6 +92,17 @@ async def test_a_row_set_aside_keeps_its_reason_until_it_is_requeued(stores: Sto
     [woken] = await stores.inbox.requeue([1], NOON)
     assert (woken.key, woken.first_id, woken.attempts) == ("7:1", 1, 0)
     assert [row.id for row in await stores.inbox.open_rows("7:1")] == [1, 2]
+
+
+async def test_an_event_that_fails_is_set_aside_alone_and_the_others_begin_anew(stores: Stores) -> None:
+    await stores.inbox.add([event("a"), event("poison"), event("c")])
+    for attempts in range(3):
+        await stores.inbox.count_try("7:1", 3, NOON, attempts)
+        await stores.inbox.note_failure("7:1", "boom", NOON, row=2)
+    assert [row.id for row in await stores.inbox.set_aside("7:1", 3, "too often", NOON)] == [2]
+    [due] = await stores.inbox.due(NOON)
+    assert (due.first_id, due.last_id, due.attempts) == (1, 3, 0)
+    assert [entry.error for entry in await stores.inbox.list_entries(state="all")] == [None, "boom", None]
 
 
 async def test_events_of_a_pull_request_go_to_the_job_that_made_it(stores: Stores) -> None:
