@@ -5,19 +5,30 @@ open. The job's own decision makes the same reaction under the same key, so ther
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from bot.commands import grammar
-from bot.jobs.effects import React
+from bot.jobs.effects import Effect, EffectResult, React
 from bot.jobs.events import Commented, InboxRow
 from bot.jobs.identity import BotIdentity
 from bot.jobs.intake import interpret
-from bot.jobs.job import WAITING, Job, JobStatus
-from bot.progress import Performer
-from bot.store.inbox import StoredEvent
-from bot.store.jobs import JobRow
+from bot.jobs.job import WAITING, Job, JobStatus, Repository
+from bot.store.arrivals import StoredEvent
 from bot.store.keys import is_job
 
-Find = Callable[[str], Awaitable[JobRow | None]]
+
+class Known(Protocol):
+    """Whatever holds a job, such as its row."""
+
+    @property
+    def job(self) -> Job: ...
+
+
+class Performer(Protocol):
+    async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult: ...
+
+
+Find = Callable[[str], Awaitable[Known | None]]
 
 
 class Presence:

@@ -20,7 +20,6 @@ from bot.noserver.event import EventError
 from bot.noserver.run import Ended, Inputs, perform
 from bot.noserver.state import StateError
 from bot.settings import Settings, SettingsError, load
-from bot.store.database import DatabaseError
 from pipeline.skills.action.commands import CommandFileError, add_summary, error, notice, set_outputs, verbatim, warning
 
 INPUTS = {
@@ -41,7 +40,7 @@ def run(environ: Mapping[str, str]) -> int:
         with tempfile.TemporaryDirectory(dir=environ.get("RUNNER_TEMP") or None) as folder:
             ended = asyncio.run(_until_signalled(environ, inputs, Path(folder)))
         _tell(environ, ended)
-    except (EventError, SettingsError, BadPrivateKeyError, DatabaseError, CommandFileError) as problem:
+    except (EventError, SettingsError, BadPrivateKeyError, CommandFileError) as problem:
         sys.stdout.write(error(redact(str(problem))))
         return 2
     except (GitHubError, StateError, OSError) as problem:

@@ -23,7 +23,8 @@ from bot.noserver import database
 from bot.noserver.run import Session
 from bot.noserver.state import KeyState
 from bot.noserver.worker import Worker
-from bot.store.database import create, migrate_now, open_database
+from bot.settings import SettingsError
+from bot.store.database import DatabaseError, create, migrate_now, open_database
 from bot.store.ledger import SqlLedger
 from bot.store.stores import Stores
 from bot.tracking import CLOSE_SECONDS
@@ -99,11 +100,14 @@ def spoken(row: InboxRow) -> int:
 
 @asynccontextmanager
 async def open_desk(session: Session, states: Sequence[KeyState]) -> AsyncIterator[Desk]:
-    """A desk with these rows on it. Raises SettingsError, DatabaseError, StateError."""
+    """A desk with these rows on it. Raises SettingsError, StateError."""
     settings, books = session.inputs.settings, session.books
     authors = authors_of(settings)
     path = session.folder / "state.db"
-    opened = open_database(f"sqlite:///{path}")
+    try:
+        opened = open_database(f"sqlite:///{path}")
+    except DatabaseError as error:
+        raise SettingsError(str(error)) from None
     metrics = Metrics()
     stores = Stores.over(opened, on_paid=metrics.paid, on_effect=metrics.effect)
     try:

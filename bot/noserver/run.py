@@ -28,14 +28,13 @@ from bot.noserver.books import Books, open_keys
 from bot.noserver.event import Arrived, Nothing, Round, Run, read_event, read_run, words_of
 from bot.noserver.ref import StateRef
 from bot.noserver.state import KeyState, Row
+from bot.noserver.turn import Pauses, PlainSteps, own_turn
 from bot.noserver.who import Who, by_app, by_token
-from bot.noserver.worker import Pauses, PlainSteps, own_turn
 from bot.presence import Presence, inbox_row
 from bot.settings import Settings
-from bot.store.database import latest_revision
-from bot.store.inbox import NewEvent, StoredEvent
-from bot.store.jobs import JobRow
+from bot.store.arrivals import NewEvent, StoredEvent
 from bot.store.keys import is_check, is_job, is_pull
+from bot.store.revision import latest_revision
 
 PAUSES = Pauses()
 
@@ -217,11 +216,16 @@ async def _may_begin(service: GitHubService, stored: StoredEvent) -> bool:
     return isinstance(interpret(row, label=config.label, bot=service.identity), Labelled)
 
 
+@dataclass(frozen=True)
+class _Found:
+    job: Job
+
+
 async def _react(service: GitHubService, turn: KeyState, stored: StoredEvent) -> None:
     """👀, best effort, before the rest of the program is even loaded."""
 
-    async def find(key: str) -> JobRow | None:
-        return None if turn.job is None else JobRow(Job.model_validate_json(str(turn.job["state"])), 0, None, "")
+    async def find(key: str) -> _Found | None:
+        return None if turn.job is None else _Found(Job.model_validate_json(str(turn.job["state"])))
 
     try:
         await Presence(find, service, service.identity)([stored])

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from sqlalchemy import create_engine, event, inspect, make_url, text
@@ -16,11 +15,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.store.revision import MIGRATIONS as MIGRATIONS
+from bot.store.revision import latest_revision as latest_revision
 from bot.store.tables import metadata
 from bot.store.turns import TurnTaking
 
 BUSY_TIMEOUT_MS = 30_000
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class DatabaseError(Exception):
@@ -100,12 +100,6 @@ def configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntr
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-@cache
-def latest_revision() -> str:
-    """The revision this program needs: that of the last migration in the package, named by its file."""
-    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def migrate_now(sync_url: str, revision: str = "head") -> None:

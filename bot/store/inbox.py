@@ -5,7 +5,7 @@ A row is open until `done_by` names the task that handled it. A row that keeps f
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.jobs.events import InboxRow
+from bot.store.arrivals import NewEvent as NewEvent
+from bot.store.arrivals import StoredEvent as StoredEvent
 from bot.store.keys import is_pull
 from bot.store.tables import inbox, jobs
 
@@ -46,35 +48,6 @@ PATIENT_TRIES = 5
 """What only has to wait for something outside is counted no further than this: looked at every five minutes."""
 PATIENCE = timedelta(hours=24)
 """How long; afterwards it counts as failing like anything else."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event about to be stored. `delivery` is its identity: a second one with the same is the same event."""
-
-    delivery: str
-    key: str
-    event: str
-    action: str
-    body: bytes
-    repo_id: int | None = None
-    installation_id: int | None = None
-    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    due_at: datetime | None = None
-    """When the sweeper may take it up if nobody woke its job; by default after a grace time."""
-    talk: bool = False
-    """It concerns a job that is there already, or nobody (`bot.subjects.is_talk`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event that is durable now."""
-
-    id: int
-    key: str
-    event: NewEvent
-    closed: bool = False
-    """It was talk that concerns no job, and is done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -115,3 +117,10 @@ def test_a_uv_that_is_not_the_one_of_the_lock_is_not_started(tmp_path: Path) -> 
         wheel.writestr("uv-0.13.9.data/scripts/uv", "#!/bin/sh\ntouch pwned\n")
     assert environment._uv(places) is None
     assert not list(places.venv.iterdir())
+
+
+def test_what_is_loaded_before_the_first_reaction_has_neither_database_nor_models() -> None:
+    heavy = ["sqlalchemy", "alembic", "dbos", "dspy", "prometheus_client", "jinja2", "numpy"]
+    program = f"import sys, bot.noserver.command; sys.exit(' '.join(set({heavy}) & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

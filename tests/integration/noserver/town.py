@@ -18,7 +18,7 @@ from bot.noserver.event import words_of
 from bot.noserver.ref import REF, StateRef
 from bot.noserver.run import Ended, Inputs, perform
 from bot.noserver.state import KeyState
-from bot.noserver.worker import Pauses
+from bot.noserver.turn import Pauses
 from bot.sandbox import Seed, actions
 from bot.settings import load
 from bot.store.database import latest_revision
