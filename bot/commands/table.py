@@ -161,7 +161,7 @@ COMMANDS: Mapping[Verb, CommandSpec] = _table(
     CommandSpec(
         Verb.REGENERATE,
         "/skill regenerate",
-        "Writes a new draft from the beginning, with everything said so far.",
+        "Writes a new draft from the beginning, with everything said so far; resolves a conflict of the pull request.",
         "/skill regenerate",
         Who.WRITE,
     ),
