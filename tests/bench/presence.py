@@ -1,15 +1,17 @@
-"""How soon a person sees that they were heard: `python -m tests.bench.presence [--comments 20]`."""
+"""How soon a person sees that they were heard, and the work goes on: `python -m tests.bench.presence`."""
 
 import argparse
 import asyncio
 import statistics
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.measure import load
 from tests.e2e.town import Town, town
 
-BENCHMARK = "time from a comment to the bot's 👀, whole product over HTTP on SQLite, without GitHub's pacing"
+BENCHMARK = "time from a comment to the bot's 👀, and from a reply to the phase that goes on; without GitHub's pacing"
 
 
 async def one(there: Town, number: int) -> float:
@@ -27,13 +29,28 @@ async def one(there: Town, number: int) -> float:
     return elapsed
 
 
+async def resumed(there: Town) -> float:
+    """Seconds from a reply to a question until the phase that asked goes on, by the job's own timeline."""
+    number = await there.file()
+    replied = datetime.now(UTC)
+    await there.say("riley", number, "Only for releases; the reader is a user of the library.")
+    job = await there.bot.job(number)
+    entries = [entry for entry in await there.bot.service.stores.timeline.of(job.key) if entry.event.at > replied]
+    return min((entry.event.at - replied).total_seconds() for entry in entries)
+
+
 async def run(comments: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with town(Path(folder), f"sqlite:///{folder}/bench.db") as there:
+        async with town(Path(folder), f"sqlite:///{folder}/bench.db", log_level="ERROR") as there:
             number = await there.file()
-            times = sorted([await one(there, number) for _ in range(comments)])
-    worst = times[int(0.95 * (len(times) - 1))]
-    print(f"median {1000 * statistics.median(times):.0f} ms, 95th percentile {1000 * worst:.0f} ms of {comments}")
+            tell("from a comment to 👀", [await one(there, number) for _ in range(comments)])
+            tell("from a reply to the phase that goes on", [await resumed(there) for _ in range(max(1, comments // 2))])
+
+
+def tell(what: str, times: list[float]) -> None:
+    worst = sorted(times)[int(0.95 * (len(times) - 1))]
+    median = statistics.median(times)
+    print(f"{what}: median {1000 * median:.0f} ms, 95th percentile {1000 * worst:.0f} ms of {len(times)}; {load()}")
 
 
 def main() -> None:

@@ -103,3 +103,19 @@ async def test_an_answer_means_that_the_row_is_on_the_disk(stores: Stores) -> No
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert not connection.in_transaction
     await intake.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_retention_keeps_the_file_as_large_as_what_is_kept(stores: Stores) -> None:
+    intake = intake_over(stores.database, stores.inbox)
+    sizes = []
+    for week in range(4):
+        now = NOON + timedelta(weeks=week)
+        stored = await intake.add([event(f"{week}-{n}", f"7:{n}", body=b"x" * 13_000) for n in range(100)])
+        await stores.inbox.mark_done([new.id for new in stored], "t", now)
+        while await stores.retain(now + timedelta(days=1)):
+            pass
+        async with stores.database.engine.connect() as connection:
+            sizes.append((await connection.exec_driver_sql("PRAGMA page_count")).scalar_one())
+    await intake.close()
+    assert max(sizes[1:]) <= 1.1 * sizes[0], sizes
