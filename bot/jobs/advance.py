@@ -44,6 +44,15 @@ MODEL_PATIENCE = {
     "timeout": timedelta(hours=1),  # a call that takes too long may be paid
 }
 """For how long a job waits by itself for a model that fails in one of these ways, before people are asked."""
+OUT_OF_REACH = frozenset(
+    {
+        ("installation", "deleted"),
+        ("installation", "suspend"),
+        ("installation_repositories", "removed"),
+        ("repository", "deleted"),
+    }
+)
+"""Events after which nothing of the repository can be read any more, its configuration included."""
 _MAX_TURNS = 200  # far above any real conversation within one wake-up; ends a loop of ours instead of paying for it
 
 
@@ -186,7 +195,8 @@ class _Worker:
             return job
         if job is not None and repository != job.repository:
             job = job.with_(repository=repository)  # renamed, transferred within reach, or installed anew
-        config = await self._config(repository, f"config:{number}:{row.id}")
+        out_of_reach = (row.event, row.action) in OUT_OF_REACH
+        config = RepoConfig() if out_of_reach else await self._config(repository, f"config:{number}:{row.id}")
         event = interpret(row, label=config.label, bot=self.ports.identity)
         if event is None:
             return job
