@@ -1,6 +1,6 @@
 """The jobs table on both databases."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from bot.jobs.job import JobStatus
 from bot.jobs.ports import SupersededError
 from bot.store.inbox import NewEvent
 from bot.store.stores import Stores
+from bot.subjects import concerned
 from tests.jobs import NOON, make_job, make_pull
 
 
@@ -105,3 +106,15 @@ async def test_rows_that_concern_no_job_are_discarded(stores: Stores) -> None:
     row = await _event(stores, "a")
     await stores.jobs.discard("7:1", done=[row], task="t")
     assert (await stores.jobs.load("7:1")).rows == []
+
+
+async def test_a_promotion_is_left_once_for_the_repository_s_other_jobs(stores: Stores) -> None:
+    merged = make_job(1, status=JobStatus.PROMOTED, pull=make_pull(9))
+    revision = await stores.jobs.save(merged, rev=0, done=[], task="t")
+    await stores.jobs.save(merged, rev=0, done=[], task="t")
+    await stores.jobs.save(merged, rev=revision, done=[], task="u")
+    [row] = await stores.inbox.open_rows("repository:7")
+    assert (row.event, row.action) == ("skill_fleet", "promoted")
+    assert concerned(row.event, row.body) == (None, [7])
+    [found] = [key for key in await stores.inbox.due(datetime.now(UTC)) if key.key == "repository:7"]
+    assert found.last_id == row.id, "it is due at once"
