@@ -116,7 +116,7 @@ async def open_desk(session: Session, states: Sequence[KeyState]) -> AsyncIterat
         await asyncio.to_thread(database.reserve_ids, path, session.run.first_id + 1)
         github = GitHubService(session.connection, session.who.identity, stores.effects)
         advance = advancing(settings, stores, metrics, github, authors)
-        worker = Worker(books, stores, advance, session.pauses, settings.workers)
+        worker = Worker(books, stores, advance, session.pauses, settings.workers, settings.max_attempts)
         yield Desk(session, stores, github, SqlLedger(stores), worker)
     finally:
         await opened.close()

@@ -236,7 +236,9 @@ async def _react(service: GitHubService, turn: KeyState, stored: StoredEvent) ->
 async def _work(session: Session, turn: KeyState, stored: StoredEvent) -> Ended:
     from bot.noserver.desk import open_desk  # models and engine take seconds to load: after the 👀
 
-    async with open_desk(session, [turn]) as desk:
+    # The rows of the others are there as well, for what is counted over a repository, such as the calls of a day.
+    others = [each for each in session.books.everything() if each.key != turn.key]
+    async with open_desk(session, [*others, turn]) as desk:
         if is_check(turn.key):
             await desk.worker.advance(turn.key, stored.event.delivery, PlainSteps())
             return Ended("the pull request was checked")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from bot.jobs.ports import Steps
+from bot.engine.runtime import TaskFailure
+from bot.jobs.ports import NotBeforeError, Steps
 from bot.noserver import database
 from bot.noserver.books import Books, LeaseLostError
 from bot.noserver.state import StateError
@@ -35,6 +36,7 @@ class Worker:
     advance: Advance
     pauses: Pauses
     workers: int
+    max_attempts: int
     failed: dict[str, str] = field(default_factory=dict)
     """Keys that are left open, with the reason of the last failure."""
     lost: set[str] = field(default_factory=set)
@@ -109,15 +111,25 @@ class Worker:
                 try:
                     await self.advance(key, f"run:{self.books.run}:{key}:{number}", PlainSteps())
                 except Exception as error:
-                    reason = f"{type(error).__qualname__}: {error}"
-                    _log.warning("task failed", job=key, reason=reason[:500])
-                    await self.stores.inbox.note_failure(key, reason, datetime.now(UTC))
-                    self.failed[key] = reason
-                    if pause is None:
+                    self.failed[key] = await self._note(key, error)
+                    if pause is None or isinstance(error, NotBeforeError):
                         return
                     await asyncio.sleep(pause)
                 else:
                     self.failed.pop(key, None)
+
+    async def _note(self, key: str, error: Exception) -> str:
+        """Why it failed, for the row as well, as the engine of a server notes it."""
+        if isinstance(error, NotBeforeError):
+            await self.stores.inbox.postpone(key, error.when)
+            return str(error)
+        failure = TaskFailure.of(error)
+        _log.warning("task failed", job=key, reason=failure.reason[:500], passing=failure.is_passing)
+        patient = self.max_attempts - 1 if failure.is_passing else None
+        await self.stores.inbox.note_failure(
+            key, failure.reason, datetime.now(UTC), row=failure.row, patient_tries=patient
+        )
+        return failure.reason
 
     async def _open(self, key: str) -> bool:
         return bool(await self.stores.inbox.open_rows(key, limit=1))

@@ -10,6 +10,7 @@ import pytest
 
 from bot.github.client import Transport
 from bot.jobs.job import JobStatus
+from bot.noserver import database
 from bot.noserver.books import LEASE_SECONDS, open_keys
 from bot.noserver.ref import StateRef
 from bot.noserver.state import StateError
@@ -231,3 +232,31 @@ async def test_with_an_app_its_bot_speaks_and_the_workflow_token_only_keeps_the_
         assert sandbox.private_key.splitlines()[5] not in "".join(
             sandbox.repository.git.read(sha).decode() for sha in await here.blobs()
         )
+
+
+async def test_what_fails_for_now_is_said_and_done_by_the_next_run(tmp_path: Path) -> None:
+    async with town(tmp_path, STRAIGHT) as here:
+        number = await here.file()
+        fault = here.github.fault("status", "POST", ".*/pulls", login=BOT, times=1_000, status=502)
+        await here.say("morgan", number, "/skill approve")
+        (reason,) = here.ended[-1].failed.values()
+        assert "502" in reason
+        assert (await here.job(number)).status is not JobStatus.IN_REVIEW
+        fault.times = 0
+        await here.say("sam", number, "Thank you.")
+        assert not here.ended[-1].failed
+        assert (await here.job(number)).status is JobStatus.IN_REVIEW
+        assert len(await here.github.pulls()) == 1
+
+
+async def test_a_run_knows_the_rows_of_other_requests_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted over a repository, such as the model calls of a day, is counted over all of them."""
+    filled: list[set[str]] = []
+    fill = database.fill
+    monkeypatch.setattr(
+        database, "fill", lambda path, states: (filled.append({e.key for e in states}), fill(path, states))
+    )
+    async with town(tmp_path, STRAIGHT) as here:
+        first, second = await here.file(start=False), await here.file(start=False)
+        repository = here.github.sandbox.repository.id
+        assert filled[-1] == {f"{repository}:{first}", f"{repository}:{second}"}
