@@ -1,5 +1,5 @@
 """Read-only API over jobs, for dashboards and scripts: GET /api/figures, /api/jobs, and of one job
-/api/jobs/{owner}/{repo}/{number}, .../account, .../events. What it shows is made in `bot.figures`.
+/api/jobs/{owner}/{repo}/{number}, .../account, .../report, .../events. What it shows is made in `bot.figures`.
 
 Bearer token; without a configured token the API does not exist. It shows what people see on the issue and the figures,
 never the request's text, prompts or drafts.
@@ -20,6 +20,7 @@ from bot.jobs.job import ENDED, JobStatus
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
 from bot.store.timeline import TimelineEntry
+from pipeline.report import report_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM_POLL_SECONDS = 0.5
@@ -81,6 +82,14 @@ class Api:
         found = await overview(self.stores, datetime.now(UTC))
         return web.json_response(found.model_dump(mode="json"))
 
+    async def show_report(self, request: web.Request) -> web.StreamResponse:
+        """The validation report and the quality assessment of the last validated version."""
+        row = await self._find(request)
+        report = report_of(row.job.journey) if row is not None else None
+        if report is None:
+            return _problem(404, "no such job" if row is None else "nothing has been validated yet")
+        return web.json_response(report.model_dump(mode="json"))
+
     async def stream_events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: the timeline so far, then live, until the job ends or the client goes."""
         row = await self._find(request)
@@ -141,6 +150,7 @@ def add_api(app: web.Application, stores: Stores, token: str, running: Callable[
     app.router.add_get(job, api.guarded(api.show_job))
     app.router.add_get("/api/figures", api.guarded(api.show_figures))
     app.router.add_get(job + "/account", api.guarded(api.show_account))
+    app.router.add_get(job + "/report", api.guarded(api.show_report))
     app.router.add_get(job + "/events", api.guarded(api.stream_events))
 
 

@@ -18,6 +18,7 @@ from bot.operate.session import UsageError, add_database, run_quietly, run_with_
 from bot.store.inbox import SET_ASIDE
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
+from pipeline.report import report_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--limit", type=int, default=50)
     listing.add_argument("--json", action="store_true", help="one JSON object per line")
     show = actions.add_parser("show", help="one job with its timeline, as JSON")
+    report = actions.add_parser("report", help="the validation report and quality assessment, as JSON")
     retry = actions.add_parser("retry", help="requeue what was set aside, and take up a job that stopped")
     cancel = actions.add_parser(
         "cancel", help="stop the work on a request, as `/skill cancel` does; nothing is deleted"
     )
-    for one in (show, retry, cancel):
+    for one in (show, report, retry, cancel):
         one.add_argument("job", metavar="OWNER/NAME#N", help="or the job's key, e.g. 123:4")
     out = actions.add_parser("export", help="write everything but the engine's own records to a file")
     out.add_argument("file", type=Path)
@@ -42,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--state", metavar="URL", help="the git repository whose workflow runs keep the jobs (no-server mode)"
         )
-    for action in (listing, show, retry, cancel, out, into):
+    for action in (listing, show, report, retry, cancel, out, into):
         add_database(action)
 
 
@@ -53,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
                 await _list(stores, arguments)
             case "show":
                 await _show(stores, await _find(stores, arguments.job))
+            case "report":
+                _report(await _find(stores, arguments.job))
             case "retry" | "cancel" as order:
                 await _order(stores, await _find(stores, arguments.job), Order(order))
             case "export":
@@ -123,6 +127,13 @@ async def _order(stores: Stores, row: JobRow, order: Order) -> None:
         raise UsageError(given.refused)
     for line in given.told:
         _say(line)
+
+
+def _report(row: JobRow) -> None:
+    report = report_of(row.job.journey)
+    if report is None:
+        raise UsageError(f"{row.job.key}: nothing has been validated yet")
+    _say(report.model_dump_json(indent=2))
 
 
 async def _find(stores: Stores, name: str) -> JobRow:

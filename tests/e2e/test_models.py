@@ -59,6 +59,16 @@ async def test_a_repository_may_choose_among_the_allowed_models_and_no_other(the
     counted = 'skill_fleet_model_tokens_total{kind="prompt",module="GenerateSkillContent",phase="generation"} 10.0'
     assert counted in metrics
 
+    await there.say("morgan", number, f"/skill approve {await there.open_digest(number)}")
+    address = f"{there.bot.url}/api/jobs/{there.github.repo}/{number}/report"
+    allowed = {"Authorization": f"Bearer {TOKEN}"}
+    async with aiohttp.ClientSession(headers=allowed) as session, session.get(address) as answer:
+        report = await answer.json()
+    assert report["validation_report"]["passed"] is True
+    assert report["validation_report"]["checks_performed"][-1] == "model_review"
+    assert report["quality_assessment"]["overall_score"] >= 0.75
+
+    number = await there.to_preview()
     model.requests.clear()
     await configure(there, "model: openai/huge\n")
     await there.say("morgan", number, "/skill regenerate")

@@ -66,6 +66,8 @@ def test_jobs_are_listed_and_shown(filled: str, capsys: pytest.CaptureFixture[st
     assert json.loads(line)["pull"] == 9
     assert main(["jobs", "list", "--database", filled]) == 0
     assert "acme/skills#1" in capsys.readouterr().out
+    assert main(["jobs", "report", "acme/skills#1", "--database", filled]) == 2
+    assert "nothing has been validated yet" in capsys.readouterr().err
     assert main(["jobs", "show", "acme/skills#1", "--database", filled]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["set_aside"] == [{"inbox": 2, "event": "issues", "reason": "boom"}]
