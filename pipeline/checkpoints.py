@@ -8,7 +8,9 @@ from pydantic import Field
 
 from pipeline.models import (
     Change,
+    Dependencies,
     Phase,
+    Placement,
     Plan,
     QualityAssessment,
     ReportedFinding,
@@ -51,6 +53,8 @@ class ConfirmCheckpoint(Value):
     id: str
     plan: Plan
     near_duplicates: list[str] = Field(default_factory=list)
+    placement: Placement | None = None
+    dependencies: Dependencies = Dependencies()
 
 
 class PreviewCheckpoint(Value):

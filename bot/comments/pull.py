@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bot.commands.table import Verb
 from bot.comments.installers import ways
 from bot.comments.markdown import cell, details, fit, inline_code, safe_block, safe_inline, safe_plain, suggestion
+from bot.comments.neighbours import neighbours
 from bot.comments.preview import change_list
 from bot.comments.report import MAX_ROWS, findings_table, quality_table, tally
 from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent, usage_of, written_by
@@ -50,6 +51,7 @@ def _above_the_report(job: Job, config: RepoConfig) -> str:
     parts = [
         f"Closes #{job.issue_number}",
         _what(job),
+        neighbours(found.taxonomy, found.dependencies) if (found := job.journey.understanding) else "",
         "**Assumptions**\n\n" + bullets(_assumptions(job)) if _assumptions(job) else "",
         "**Look closely before merging**\n\n" + "\n".join(risks) if (risks := _risks(job)) else "",
         _how_to_review(),

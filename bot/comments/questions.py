@@ -6,6 +6,7 @@ when nobody answers.
 
 from bot.commands.table import Verb
 from bot.comments.markdown import details, inline_code, quote, safe_inline
+from bot.comments.neighbours import neighbours
 from bot.comments.words import bullets, command, counted, listed, mention, usage_of
 from pipeline.checkpoints import ClarifyCheckpoint, ConfirmCheckpoint, Question, StructureFixCheckpoint
 from pipeline.models import Plan
@@ -70,6 +71,8 @@ def confirm(checkpoint: ConfirmCheckpoint, requester: str) -> str:
     if checkpoint.near_duplicates:
         alike = listed([inline_code(path) for path in checkpoint.near_duplicates])
         parts.append(f"**Please compare:** {alike} may already do this.")
+    if around := neighbours(checkpoint.placement, checkpoint.dependencies):
+        parts.append(around)
     parts += [
         details(f"Outline, {counted(len(plan.content_outline), 'section')}", _outline(plan)),
         (

@@ -137,6 +137,8 @@ class UnderstandingWorkflow(PhaseWorkflow):
                     id=f"confirm-{len(journey.plan_feedback) + 1}",
                     plan=plan,
                     near_duplicates=[duplicate.name for duplicate in placement.near_duplicates],
+                    placement=placement,
+                    dependencies=dependencies,
                 ),
             )
         return journey.model_copy(update={"phase": "generation"})

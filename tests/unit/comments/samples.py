@@ -23,6 +23,7 @@ from pipeline.journey import ClarificationRound, Failure, Journey
 from pipeline.models import (
     Change,
     Dependencies,
+    Dependency,
     Generation,
     Intent,
     OutlineSection,
@@ -138,7 +139,28 @@ class Kit:
         )
 
     def confirm(self) -> ConfirmCheckpoint:
-        return ConfirmCheckpoint(id="p1", plan=self.plan(), near_duplicates=[self.say("skills/pdf-reader")])
+        return ConfirmCheckpoint(
+            id="p1",
+            plan=self.plan(),
+            near_duplicates=[self.say("skills/pdf-reader")],
+            placement=self.placement(),
+            dependencies=self.dependencies(),
+        )
+
+    def placement(self) -> Placement:
+        return Placement(
+            recommended_path="skills/pdf-forms",
+            category=self.say("documents")[:64],
+            new_category=True,
+            rationale=self.say("No category is about files."),
+        )
+
+    def dependencies(self) -> Dependencies:
+        return Dependencies(
+            required=[Dependency(name="pdf-reader", reason=self.say("It reads the form."))],
+            recommended=[Dependency(name="letters", reason=self.say("Forms are sent with one."))],
+            missing=[Dependency(name="signatures", reason=self.say("Signed forms need it."))],
+        )
 
     def preview(self) -> PreviewCheckpoint:
         draft = self.draft()
@@ -193,8 +215,8 @@ class Kit:
                 out_of_scope=[],
                 success_criteria=[],
             ),
-            taxonomy=Placement(recommended_path="skills/pdf-forms"),
-            dependencies=Dependencies(),
+            taxonomy=self.placement(),
+            dependencies=self.dependencies(),
             plan=self.plan(),
         )
 
