@@ -14,6 +14,7 @@ from bot.jobs.job import ENDED, Job, JobStatus
 from bot.store.history import Move
 from bot.store.inbox import SET_ASIDE
 from bot.store.jobs import JobRow
+from bot.store.listed import Listed
 from bot.store.stores import Stores
 from bot.store.timeline import TimelineEntry
 from pipeline.accounting import by_phase, in_order
@@ -153,7 +154,7 @@ class Account(Value):
     set_aside: int = Field(description="events that were tried too often and wait for a retry")
 
 
-def line_of(job: Job) -> JobLine:
+def line_of(job: Job | Listed) -> JobLine:
     usage, generation = job.journey.usage, job.journey.generation
     return JobLine(
         key=job.key,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from bot.figures.overview import FOR_PEOPLE
-from bot.jobs.job import ENDED, Job, JobStatus
+from bot.jobs.job import ENDED, JobStatus
+from bot.store.listed import Listed
 
 PER_PAGE = 25
 GROUPS: dict[str, tuple[str, frozenset[JobStatus]]] = {
@@ -45,7 +46,7 @@ class Query:
     def name(self) -> str | None:
         return self.repository.partition("/")[2] or None
 
-    def address(self, after: Job | None = None) -> str:
+    def address(self, after: Listed | None = None) -> str:
         """The address of this list, or of what follows a job in it."""
         asked = {"repository": self.repository, "status": self.status, "order": "waiting" if self.waiting else ""}
         if after is not None:

@@ -77,7 +77,7 @@ class JobPages:
         except BadQueryError as error:
             return self._refused(request, visit, 400, str(error))
         now, mark = _now(), await live.of_list(self.stores)()
-        rows = await self.stores.jobs.list_jobs(
+        found_jobs = await self.stores.jobs.listed(
             statuses=query.statuses,
             owner=query.owner,
             name=query.name,
@@ -85,12 +85,12 @@ class JobPages:
             after=query.after,
             limit=PER_PAGE + 1,
         )
-        shown = [row.job for row in rows[:PER_PAGE]]
+        shown = found_jobs[:PER_PAGE]
         found = await overview(self.stores, now)
         values: dict[str, object] = {
             "query": query,
             "jobs": [line_of(job) for job in shown],
-            "following": query.address(shown[-1]) if len(rows) > PER_PAGE else "",
+            "following": query.address(shown[-1]) if len(found_jobs) > PER_PAGE else "",
             "first": query.address() if query.after else "",
             "now": now,
             "figures": found.now,

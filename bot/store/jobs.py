@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.jobs.events import CANCEL, OWN_EVENT, PROMOTED, WORK
@@ -15,6 +15,7 @@ from bot.jobs.ports import Loaded, SupersededError
 from bot.store.history import Before, count_within, increments_of, note_move_within
 from bot.store.inbox import Inbox, NewEvent, insert_ignoring_known, mark_done_within
 from bot.store.keys import pull_key
+from bot.store.listed import Listed
 from bot.store.tables import jobs
 
 INTERRUPTING = frozenset(
@@ -194,32 +195,32 @@ class Jobs:
         `after` pages on exactly: the time that orders (`updated_at`, or `waiting_since` with `waiting`) and the key of
         the last job seen.
         """
-        order = jobs.c.waiting_since if waiting else jobs.c.updated_at
-        # The state is large: an index finds the keys, and only these rows are read.
-        keys = select(jobs.c.key).order_by(order if waiting else order.desc(), jobs.c.key).limit(limit)
-        if waiting:
-            keys = keys.where(jobs.c.waiting_since.is_not(None))
-        if len(statuses) == 1 and not waiting:
-            keys = keys.where(jobs.c.status.in_([status.value for status in statuses]))
-        elif (
-            statuses
-        ):  # said the other way round, so that the index that gives the order is used, not that of the status
-            keys = keys.where(jobs.c.status.not_in([status.value for status in JobStatus if status not in statuses]))
-        if owner is not None:
-            keys = keys.where(jobs.c.owner == owner)
-        if name is not None:
-            keys = keys.where(jobs.c.name == name)
+        keys = _keys(statuses, owner, name, limit, after, waiting)
         if before is not None:
             keys = keys.where(jobs.c.updated_at < before)
-        if after is not None:
-            at, key = after
-            beyond = order > at if waiting else order < at
-            keys = keys.where(or_(beyond, and_(order == at, jobs.c.key > key)))
+        return [_job_row(row) for row in await self._in_order(keys)]
+
+    async def listed(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        owner: str | None = None,
+        name: str | None = None,
+        limit: int = 100,
+        after: tuple[datetime, str] | None = None,
+        waiting: bool = False,
+    ) -> list[Listed]:
+        """The same for showing a list, at a tenth of the cost."""
+        rows = await self._in_order(_keys(statuses, owner, name, limit, after, waiting))
+        return [Listed.model_validate_json(row.state) for row in rows]
+
+    async def _in_order(self, keys: Select[str]) -> list[Row[Any]]:
+        """The state is large: an index finds the keys, and only these rows are read."""
         async with self._engine.connect() as connection:
             wanted = list((await connection.execute(keys)).scalars())
             found = await connection.execute(select(jobs).where(jobs.c.key.in_(wanted))) if wanted else ()
             rows = {row.key: row for row in found}
-        return [_job_row(rows[key]) for key in wanted if key in rows]
+        return [rows[key] for key in wanted if key in rows]
 
     async def repositories(self, limit: int = 200) -> list[str]:
         """Full names of repositories that have jobs, in order."""
@@ -283,6 +284,33 @@ class Jobs:
         query = select(jobs.c.key).where(or_(*conditions), jobs.c.status.not_in([status.value for status in ENDED]))
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
+
+
+def _keys(
+    statuses: Collection[JobStatus],
+    owner: str | None,
+    name: str | None,
+    limit: int,
+    after: tuple[datetime, str] | None,
+    waiting: bool,
+) -> Select[str]:
+    order = jobs.c.waiting_since if waiting else jobs.c.updated_at
+    keys = select(jobs.c.key).order_by(order if waiting else order.desc(), jobs.c.key).limit(limit)
+    if waiting:
+        keys = keys.where(jobs.c.waiting_since.is_not(None))
+    if len(statuses) == 1 and not waiting:
+        keys = keys.where(jobs.c.status.in_([status.value for status in statuses]))
+    elif statuses:  # said the other way round, so that the index that gives the order is used, not that of the status
+        keys = keys.where(jobs.c.status.not_in([status.value for status in JobStatus if status not in statuses]))
+    if owner is not None:
+        keys = keys.where(jobs.c.owner == owner)
+    if name is not None:
+        keys = keys.where(jobs.c.name == name)
+    if after is not None:
+        at, key = after
+        beyond = order > at if waiting else order < at
+        keys = keys.where(or_(beyond, and_(order == at, jobs.c.key > key)))
+    return keys
 
 
 def _columns(job: Job) -> dict[str, object]:

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.figures.jobs import line_of
 from bot.jobs.job import JobStatus
 from bot.jobs.ports import SupersededError
 from bot.store.inbox import NewEvent
 from bot.store.stores import Stores
 from bot.subjects import concerned
 from tests.jobs import NOON, make_job, make_pull
+from tests.unit.jobs import builders
 
 
 async def _event(stores: Stores, delivery: str, key: str = "7:1", event: str = "issues", action: str = "edited") -> int:
@@ -118,3 +120,41 @@ async def test_a_promotion_is_left_once_for_the_repository_s_other_jobs(stores: 
     assert concerned(row.event, row.body) == (None, [7])
     [found] = [key for key in await stores.inbox.due(datetime.now(UTC)) if key.key == "repository:7"]
     assert found.last_id == row.id, "it is due at once"
+
+
+async def test_the_list_pages_on_exactly_where_times_are_equal_in_both_orders(stores: Stores) -> None:
+    for number in range(1, 8):
+        waits = {"status": JobStatus.PENDING_HITL, "waiting_since": NOON + timedelta(hours=number // 3)}
+        changes = waits if number < 7 else {"status": JobStatus.FAILED}
+        job = make_job(number, updated_at=NOON + timedelta(minutes=number // 2), **changes)
+        await stores.jobs.save(job, rev=0, done=[], task="t")
+
+    async def walk(waiting: bool, **asked: object) -> list[int]:
+        found, after = list[int](), None
+        while rows := await stores.jobs.list_jobs(waiting=waiting, after=after, limit=2, **asked):  # type: ignore[arg-type]
+            found += [row.job.issue_number for row in rows]
+            last = rows[-1].job
+            at = last.waiting_since if waiting else last.updated_at
+            assert at is not None
+            after = (at, last.key)
+        return found
+
+    assert await walk(waiting=False) == [6, 7, 4, 5, 2, 3, 1]
+    assert await walk(waiting=True) == [1, 2, 3, 4, 5, 6]
+    several = [JobStatus.FAILED, JobStatus.PENDING_HITL]
+    assert await walk(waiting=False, statuses=several, owner="acme", name="skills") == [6, 7, 4, 5, 2, 3, 1]
+    assert await walk(waiting=False, statuses=[JobStatus.FAILED]) == [7]
+    assert await walk(waiting=True, statuses=[JobStatus.FAILED]) == []
+    assert await stores.jobs.repositories() == ["acme/skills"]
+    assert await stores.jobs.last_change() == (NOON + timedelta(minutes=3), "7:6")
+    assert await stores.jobs.revision("7:7") == (1, JobStatus.FAILED)
+    assert await stores.jobs.oldest_waiting() == NOON
+
+
+async def test_a_list_shows_of_each_job_what_the_job_itself_says(stores: Stores) -> None:
+    for number, journey in enumerate((builders.at_clarify(), builders.at_preview(), builders.completed()), start=1):
+        job = make_job(number, journey=journey, pull=make_pull(90 + number, number), waiting_since=NOON)
+        await stores.jobs.save(job, rev=0, done=[], task="t")
+    whole = [line_of(row.job) for row in await stores.jobs.list_jobs(waiting=True)]
+    assert [line_of(listed) for listed in await stores.jobs.listed(waiting=True)] == whole
+    assert [line.quality for line in whole] == [None, 0.9, 0.9]
