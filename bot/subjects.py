@@ -43,6 +43,10 @@ class SubjectError(Exception):
     """The payload does not have the shape of its event; the text names what is missing."""
 
 
+class NoSubjectError(SubjectError):
+    """A complete payload that names nothing of ours: of a fork's check GitHub tells neither branch nor pull request."""
+
+
 def is_accepted(event: str, action: str, payload: Mapping[str, JsonValue]) -> bool:
     """Could this change a job? What bots say is not listened to: neither our own comments nor those of others.
 
@@ -179,7 +183,7 @@ def _of_check(repository: int, suite: Mapping[str, JsonValue], run: Mapping[str,
     if isinstance(branch, str) and (match := _BRANCH.fullmatch(branch)):
         return job_key(repository, int(match[1]))
     if pull is None:
-        raise SubjectError("neither check's external_id nor its branch nor its pull requests name a job")
+        raise NoSubjectError("neither the check's branch nor its pull requests name a job")
     return check_key(repository, _number(pull, "pull_requests[0].number", "number"))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.skim import SkimError, skim
 from bot.store.inbox import NewEvent, StoredEvent
-from bot.subjects import SubjectError, installation_of, is_accepted, is_talk, repository_of, subject
+from bot.subjects import NoSubjectError, SubjectError, installation_of, is_accepted, is_talk, repository_of, subject
 
 MAX_BODY = 25 * 1024 * 1024
 """GitHub caps payloads at 25 MB: https://docs.github.com/webhooks/webhook-events-and-payloads"""
@@ -241,6 +241,8 @@ class Webhook:
                 installation_id=installation_of(payload),
                 talk=is_talk(headers.event, action, key, payload),
             )
+        except NoSubjectError:
+            return 202, "ignored: this check names no branch and no pull request"
         except SubjectError as error:
             raise Refusal(422, f"the {headers.event} payload is incomplete: {error}") from None
         return await self._store(new_event)

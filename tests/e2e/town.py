@@ -187,11 +187,11 @@ class Town:
 
 
 @asynccontextmanager
-async def town(root: Path, database_url: str, **environment: Any) -> AsyncIterator[Town]:
-    """A sandbox and a running bot that serves it."""
+async def town(root: Path, database_url: str, *, enterprise: bool = False, **environment: Any) -> AsyncIterator[Town]:
+    """A sandbox (with `enterprise` its API below a path) and a running bot that serves it."""
     port = unused_port()
     hook = {"webhook_url": f"http://127.0.0.1:{port}/webhook", "webhook_secret": SECRET}
-    async with github_sandbox(root / "github", **hook) as github:
+    async with github_sandbox(root / "github", enterprise=enterprise, **hook) as github:
         bot = Bot(github, database_url, port, environment)
         await bot.start()
         try:
