@@ -61,7 +61,7 @@ class Command:
     @property
     def name(self) -> str:
         """The program's name without its folder; empty for a bare assignment."""
-        return posixpath.basename(self.words[0]) if self.words else ""
+        return self.words[0].rpartition("/")[2] if self.words else ""
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -190,13 +190,14 @@ def _commands(script: Script) -> Iterator[Command]:
         seen += 1
         if seen > 200_000:
             break
-        if node.type == "command":
+        kind = node.type
+        if kind == "command":
             command = _command(node, script, guarded)
             nodes[node.id] = command
             order.append((node.start_byte, command))
-        elif node.type == "pipeline":
+        elif kind == "pipeline":
             pipelines.append(node)
-        inside = guarded or node.type in ("if_statement", "case_statement")
+        inside = guarded or kind in ("if_statement", "case_statement")
         stack.extend((child, inside) for child in node.named_children)
     for pipeline in pipelines:
         stages = [_first_command(child, nodes) for child in pipeline.named_children]

@@ -246,7 +246,7 @@ def timed(tool: Tool, folder: Path, rounds: int = 1) -> str:
     except UnreadableError:
         return f"{run.wall:.1f} s | {run.cpu:.1f} s | {run.memory:.0f} MiB | no report | "
     failing = {path for level, _, path in found if level == "error"}
-    skills = {f"/{path}".removesuffix("/SKILL.md") for path in failing}
+    skills = {f"/{path.lstrip('/')}".removesuffix("/SKILL.md") for path in failing}
     failing_skills = sum(1 for skill in skill_folders(folder) if any(str(skill).endswith(name) for name in skills))
     return f"{run.wall:.1f} s | {run.cpu:.1f} s | {run.memory:.0f} MiB | {failing_skills:,} | {len(found):,}"
 

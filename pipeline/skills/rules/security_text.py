@@ -162,9 +162,6 @@ _UNBOUND_VERBS = (
     *("aside", "abandon", "suspend", "drop", "shed", "apply", "suggestions", "optional", "without"),
     *("echo", "repeat", "recit"),
 )
-_PUTTING_ASIDE = (
-    "aside abandon abandoning suspend suspending drop dropping shed shedding suggestions optional apply without"
-)
 _UNBOUND = Search(
     lazy(
         r"\b(?:set(?:ting)?\s+aside|abandon(?:ing)?|suspend(?:ing)?|drop(?:ping)?|shed(?:ding)?)\s+(?:its|your|all|any)\s+"
@@ -182,10 +179,17 @@ _UNBOUND = Search(
     ),
     hint(
         (
-            _PUTTING_ASIDE,
-            "constraints guidelines restrictions guardrails safeguards rules limits filters",
+            "aside abandon abandoning suspend suspending drop dropping shed shedding",
+            "constraints guidelines restrictions guardrails safeguards",
         ),
-        ("any all every", "credential credentials password passwords api token tokens secret secrets sensitive"),
+        ("suggestions optional", "guidelines restrictions constraints safeguards"),
+        ("normal usual standard safety", "restrictions rules guidelines constraints limits safeguards", "apply"),
+        ("without", "content safety ethical moral", "restrictions filters guidelines limits constraints"),
+        (
+            "echo echos echoing repeat repeats repeating recit recits reciting recite recites reciteing",
+            "any all every",
+            "credential credentials password passwords api token tokens secret secrets sensitive",
+        ),
     ),
 )
 _EXFILTRATE = Search(
@@ -363,6 +367,17 @@ _ASSIGNED = lazy(r"[:=]\s*[\"']([^\s\"'<>${}]{16,100})[\"']")
 _SECRET_NAME = lazy(
     r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*$", re.IGNORECASE
 )
+_SECRET_ENDS = (b"secret", b"secretkey", b"apikey", b"accesstoken", b"authtoken", b"password", b"passwd")
+
+
+def _may_name_secrets(words: Words) -> bool:
+    """Whether a text of these words may hold the name of a secret, be it the end of a longer name."""
+    ends = _SECRET_ENDS
+    ends += (b"api",) if b"key" in words else ()
+    ends += (b"access", b"auth") if b"token" in words else ()
+    return any(word.endswith(ends) for word in words)
+
+
 _EXAMPLE = lazy(
     r"example|sample|dummy|fake|your|xxx|\*\*\*|\.\.\.|placeholder|changeme|redacted|test|demo|here|insert|replace|mock|secret|password"
     r"|1234|abc|0000|aaaa|key[-_]|[-_]key|token",
@@ -436,7 +451,7 @@ def no_credentials(skill: Subject) -> Iterator[Problem]:
             masked = f"{value[:8]}…" if "PRIVATE" not in value else "-----BEGIN…"
             span = lines.span(start, start + len(value.split("\n", 1)[0]))
             yield Problem(f"looks like a real {name}: {shown(masked)}", span, file=path, evidence=shown(masked))
-        for found in _ASSIGNED.finditer(text):
+        for found in _ASSIGNED.finditer(text) if _may_name_secrets(skill.words(path)) else ():
             if not _SECRET_NAME.search(text, max(0, found.start() - 60), found.start()):
                 continue
             value = found[1]
