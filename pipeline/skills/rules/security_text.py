@@ -372,7 +372,7 @@ _SECRET_ENDS = (b"secret", b"secretkey", b"apikey", b"accesstoken", b"authtoken"
 
 def _may_name_secrets(words: Words) -> bool:
     """Whether a text of these words may hold the name of a secret, be it the end of a longer name."""
-    ends = _SECRET_ENDS
+    ends: tuple[bytes, ...] = _SECRET_ENDS
     ends += (b"api",) if b"key" in words else ()
     ends += (b"access", b"auth") if b"token" in words else ()
     return any(word.endswith(ends) for word in words)
