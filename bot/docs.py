@@ -21,6 +21,7 @@ from bot.metrics import Metrics
 from bot.repo_config import PATH, RepoConfig
 from bot.settings import PREFIX, Settings
 from bot.setup.manifest import EVENTS, NOT_REQUESTED, permission_table
+from pipeline import quality
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCHEMA = "skill-fleet.schema.json"
@@ -64,6 +65,12 @@ def metrics_table() -> str:
     return _table(("metric", "kind", "labels", "what it is"), rows)
 
 
+def quality_formulas() -> str:
+    """How a draft is measured, in the words of the module that does it."""
+    text = str(quality.__doc__)
+    return text[text.index("- substance") :].strip().replace(" x ", " × ")
+
+
 def not_requested() -> str:
     """What the App does not ask for, as a list."""
     return "\n".join(f"- **{name}**: {why}" for name, why in NOT_REQUESTED)
@@ -90,6 +97,7 @@ PIECES = (
     Made("security.md", "not-requested", not_requested),
     Made("configuration.md", "settings", settings_table),
     Made("configuration.md", "repository", repository_table),
+    Made("configuration.md", "quality", quality_formulas),
     Made("setup.md", "permissions", permission_table),
     Made("setup.md", "not-requested", not_requested),
     Made("setup.md", "events", events),
