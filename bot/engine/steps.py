@@ -34,6 +34,10 @@ class StepFailedError(Exception):
         return f"{self.step}: {self.kind}: {self.message}"
 
 
+class StepWaitsError(StepFailedError, PassingError):
+    """A step failed because something outside is away."""
+
+
 def is_transient(error: BaseException) -> bool:
     """The database was busy or went away for a moment: worth another try within the same step."""
     return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
@@ -95,7 +99,8 @@ class DurableSteps:
             return NotBeforeError(datetime.fromisoformat(str(arguments[0])), str(arguments[1]))
         if kind == StepFailedError.__qualname__:
             failed, cause, message, *passing = arguments
-            return StepFailedError(str(failed), str(cause), str(message), passing == [True])
+            kind_of_error = StepWaitsError if passing == [True] else StepFailedError
+            return kind_of_error(str(failed), str(cause), str(message), passing == [True])
         if kind not in self._errors:
             return StepFailedError(name, kind, "an error recorded by another version")
         return self._errors[kind](*arguments)

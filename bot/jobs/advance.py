@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs import recovery, review
@@ -26,6 +28,7 @@ from bot.jobs.ports import (
     Loaded,
     NotBeforeError,
     OutageError,
+    PassingError,
     Remains,
     Steps,
     SupersededError,
@@ -34,6 +37,8 @@ from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
 from pipeline.models import Feedback, Value
 from pipeline.skills.taxonomy import Taxonomy
+
+_log = structlog.get_logger(__name__)
 
 RECOVERING = frozenset({"issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"})
 """Events that may concern a request of ours whose job row was lost."""
@@ -150,6 +155,9 @@ class _Worker:
         work = [row.id for row in turn.loaded.rows if row.is_work]
         name = f"{self.task}:{number}"
         if news:
+            if job is not None and (ended := await self._concluded(job, turn, number)) is not None:
+                await self._finish(ended, turn.loaded.rev, work, name, number)
+                return True
             for row in news:
                 job = await self._blamed(job, row, turn.now, number)
             await self._finish(job, turn.loaded.rev, [row.id for row in news], name, number)
@@ -176,6 +184,23 @@ class _Worker:
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
         await self.steps.run(f"save:{number}", Saved, save)
+
+    async def _concluded(self, job: Job, turn: Turn, number: int) -> Job | None:
+        """A phase that had all its answers, but whose end could not be written or saved: ended before people are heard.
+
+        They may have seen the preview already, and their words are about it. Nothing is asked for that: None, when the
+        phase still needs the model, or cannot be ended for a reason of its own.
+        """
+        said = any((row.event, row.action) == ("issue_comment", "created") for row in turn.loaded.rows)
+        if job.status is not JobStatus.RUNNING or not said:
+            return None
+        try:
+            return await self._run_phases(job, turn, number, seen=0)
+        except (NotBeforeError, PassingError, SupersededError):
+            raise
+        except Exception as error:
+            _log.warning("a phase could not be ended before its news", job=self.key, reason=str(error)[:300])
+            return None
 
     async def _blamed(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
         """As `_handle_row`; an error names the event, so that it does not take its neighbours along."""
@@ -300,8 +325,11 @@ class _Worker:
 
         return (await self.steps.run(name, Settled, perform)).result
 
-    async def _run_phases(self, job: Job, turn: Turn, number: int) -> Job | None:
-        """Run the pipeline. None when somebody spoke meanwhile: their words come first, stored results are reused."""
+    async def _run_phases(self, job: Job, turn: Turn, number: int, seen: int | None = None) -> Job | None:
+        """Run the pipeline. None when somebody spoke meanwhile: their words come first, stored results are reused.
+
+        `seen`: the newest event that does not count as meanwhile; by default the newest that was loaded.
+        """
 
         async def read() -> Read:
             config = await self.ports.github.config(job.repository)
@@ -312,12 +340,14 @@ class _Worker:
         job = await self._with_people_s_commits(job, number)
         if job.journey.status == "failed":
             return await self._apply(decide(job, ev.PhaseEnded(journey=job.journey), facts), facts, str(number))
-        seen = max((row.id for row in turn.loaded.rows), default=0)
+        if seen is None:
+            seen = max((row.id for row in turn.loaded.rows), default=0)
+        after = seen
 
         async def run() -> Ran:
             try:
                 model = repository.config.model
-                return Ran(journey=await self.ports.run_pipeline(job, repository.taxonomy, seen, model))
+                return Ran(journey=await self.ports.run_pipeline(job, repository.taxonomy, after, model))
             except Interrupted:
                 return Ran(journey=None)
 

@@ -46,7 +46,7 @@ class Plan:
     """Or the kill comes right after so many model calls at most have begun, whichever the dice say."""
     failing: float = 0.06
     answer_seconds: tuple[float, float] = (0.05, 0.4)
-    patience: float = 900.0
+    patience: float = 1_800.0
     lossy: bool = True
     """Some deliveries vanish without a trace; to find them again takes minutes."""
 

@@ -250,3 +250,40 @@ async def test_waiting_requests_move_from_sqlite_to_postgresql_and_go_on(
         assert await there.status(asked) is not JobStatus.PENDING_USER_INPUT
         for number in (asked, previewed):
             await there.assert_nothing_twice(number)
+
+
+class FromThePreviewOn:
+    """GitHub takes no labels any more from the moment at which the preview stands."""
+
+    def __init__(self, there: Town) -> None:
+        self._there, self._before = there, there.github.sandbox.api.observer
+        self.fault: Any = None
+        there.github.sandbox.api.observer = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._before, name)
+
+    def answered(self, exchange: Any) -> None:
+        self._before.answered(exchange)
+        shown = exchange.path.endswith("/comments") and "/skill approve" in str(exchange.body)
+        if self.fault is None and exchange.method == "POST" and shown:
+            self.fault = self._there.github.fault("status", method="*", path="/labels", status=503, times=1_000_000)
+
+
+async def test_an_approval_counts_although_the_task_that_showed_the_preview_failed_after_it(
+    there: Town, clock: Clock
+) -> None:
+    number = await there.file()
+    assert await there.status(number) is JobStatus.PENDING_USER_INPUT
+    hiccup = FromThePreviewOn(there)
+    await there.github.as_user("riley").comment(number, "/skill skip")
+    await failing(there)
+    assert await there.status(number) is JobStatus.RUNNING, "the preview is to be seen, and nobody has noted it"
+    await there.github.as_user("morgan").comment(number, f"/skill approve {await there.open_digest(number)}")
+    await there.github.settle()
+    hiccup.fault.times = 0
+    clock.ahead += dt.timedelta(minutes=5)
+    await there.bot.quiet()
+    assert await there.status(number) is JobStatus.IN_REVIEW
+    assert not [body for body in await there.words(number) if "does nothing at the moment" in body]
+    await there.assert_nothing_twice(number)

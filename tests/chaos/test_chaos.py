@@ -1,0 +1,67 @@
+"""A short chaos run in every test session: real processes, seeded kills, and the same judge as `make chaos`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.fleet import Bot, Life
+from tests.chaos.model import Ask
+from tests.chaos.run import Plan, played
+from tests.chaos.verdict import Verdict, judge, judge_calls
+
+pytestmark = pytest.mark.timeout(300)
+
+
+async def test_three_requests_reach_their_merge_although_the_bot_is_killed_all_the_time(tmp_path: Path) -> None:
+    plan = Plan(
+        seed=7,
+        requests=3,
+        kills=4,
+        database_url=f"sqlite:///{tmp_path / 'bot.db'}",
+        uptime=(0.3, 2.0),
+        asks=6,
+        answer_seconds=(0.05, 0.25),
+        patience=200,
+        lossy=False,
+    )
+    async with played(plan, tmp_path) as record:
+        verdict = await judge(record)
+    assert verdict.is_clean, [*verdict.lost, *verdict.duplicated, *verdict.misordered, *verdict.unexplained]
+    assert record.kills == 4
+
+
+def _bot(tmp_path: Path, *cuts: float) -> Bot:
+    bot = Bot("bot1", {}, str, tmp_path)
+    bot.lives = [Life("bot1-1", 0.0, cut=list(cuts)), Life("bot1-2", 20.0)]
+    return bot
+
+
+@pytest.mark.parametrize(
+    ("ended", "cuts", "explained"),
+    [
+        (None, (10.0,), True),  # under way when the process was killed
+        (9.8, (10.0,), True),  # answered, and not stored yet
+        (5.0, (10.0,), False),  # answered long before the kill
+        (9.8, (), False),  # nobody was killed
+    ],
+)
+def test_the_judge_lays_a_repeated_call_to_a_kill_or_to_the_bot(
+    tmp_path: Path, ended: float | None, cuts: tuple[float, ...], explained: bool
+) -> None:
+    asks = [
+        Ask("bot1-1", "q", "case-01", "AnalyzeIntent", 4.0, ended, 200 if ended else 0),
+        Ask("bot1-2", "q", "case-01", "AnalyzeIntent", 21.0, 22.0, 200),
+    ]
+    verdict = Verdict()
+    judge_calls(asks, [_bot(tmp_path, *cuts)], verdict)
+    assert (verdict.unpaid_repeats, len(verdict.unexplained)) == ((1, 0) if explained else (0, 1))
+    assert verdict.is_clean is explained
+
+
+def test_a_call_that_failed_was_not_paid_and_may_be_asked_again(tmp_path: Path) -> None:
+    asks = [
+        Ask("bot1-1", "q", "case-01", "AnalyzeIntent", n, n + 1, status) for n, status in enumerate((429, 503, 200))
+    ]
+    verdict = Verdict()
+    judge_calls(asks, [_bot(tmp_path)], verdict)
+    assert verdict.unpaid_repeats == 0 and verdict.is_clean
