@@ -156,14 +156,12 @@ def _checked(
         return
     import multiprocessing
     import threading
-    from functools import partial
 
     # A forked process has the compiled patterns of those checked above. Forking is safe only while there is one thread.
     forks = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if forks else None)
-    with context.Pool(min(workers, len(rest)), initializer=collect_less) as pool:
-        work = partial(_check_on_disk, tree, options)
-        yield from pool.imap(work, rest, chunksize=max(1, min(32, len(rest) // (workers * 4))))
+    with context.Pool(min(workers, len(rest)), _start_worker, (tree, options)) as pool:
+        yield from pool.imap(_check_there, rest, chunksize=max(1, min(32, len(rest) // (workers * 4))))
 
 
 def _usable_cores() -> int:
@@ -176,8 +174,19 @@ def collect_less() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
-def _check_on_disk(tree: DiskTree, options: Options, directory: str) -> tuple[SkillReport, SkillSummary]:
-    return check_skill(tree, directory, tuple(all_rules().values()), options)
+_there: tuple[DiskTree, Options, Sequence[Rule]]
+"""Set in a worker: its one tree, which remembers what it has seen from skill to skill, and how to check it."""
+
+
+def _start_worker(tree: DiskTree, options: Options) -> None:
+    global _there
+    collect_less()
+    _there = (tree, options, tuple(all_rules().values()))
+
+
+def _check_there(directory: str) -> tuple[SkillReport, SkillSummary]:
+    tree, options, rules = _there
+    return check_skill(tree, directory, rules, options)
 
 
 def without_baseline(
