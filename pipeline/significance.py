@@ -10,6 +10,7 @@ from pipeline.routing import similarity
 # What an answer changes, most important first. Wording alone changes no plan.
 _WEIGHT = {"scope": 0, "tools": 1, "content": 2, "name": 3, "audience": 4, "description": 5}
 _SAME_QUESTION = 0.7
+_OTHERWISE = "something else, said in a reply"
 
 
 def significant(ambiguities: Sequence[Ambiguity], asked: Sequence[ClarificationRound], limit: int) -> list[Ambiguity]:
@@ -33,14 +34,31 @@ def assumptions(ambiguities: Sequence[Ambiguity], asked: Sequence[ClarificationR
 
 
 def as_questions(ambiguities: Sequence[Ambiguity]) -> list[Question]:
+    """Each with two to four different suggested answers, however many the model gave."""
     return [
-        Question(text=item.question, why=item.why, options=item.options, assumption=item.assumption)
+        Question(text=item.question, why=item.why, options=_suggestions(item), assumption=item.assumption)
         for item in ambiguities
     ]
 
 
+def _suggestions(ambiguity: Ambiguity) -> list[str]:
+    """Those given, each once; where there is no choice among them, what would be assumed or else."""
+    given = _different(ambiguity.options)
+    if len(given) >= 2:
+        return given
+    return [*(given or [ambiguity.assumption or "as you think best"]), _OTHERWISE]
+
+
+def _different(options: Sequence[str]) -> list[str]:
+    found: dict[str, str] = {}
+    for option in options:
+        if option.strip():
+            found.setdefault(option.strip().lower(), option.strip())
+    return list(found.values())
+
+
 def _answers_differ(ambiguity: Ambiguity) -> bool:
-    return len({option.strip().lower() for option in ambiguity.options if option.strip()}) != 1
+    return len(_different(ambiguity.options)) != 1
 
 
 def _same(left: str, right: str) -> bool:

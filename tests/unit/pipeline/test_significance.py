@@ -54,3 +54,18 @@ def test_open_and_skipped_questions_become_assumptions_and_answered_ones_do_not(
     answered = ClarificationRound(questions=as_questions([ambiguity("Which branch?")]), answer="main")
     found = assumptions([PYTHON, ambiguity("Comma?", "wording")], [skipped, answered])
     assert found == ["A: Which shell?", "A: py or js?"]
+
+
+@pytest.mark.parametrize(
+    ("given", "offered"),
+    [
+        (("a", "b", "c", "d"), ["a", "b", "c", "d"]),
+        (("a", "A ", " b"), ["a", "b"]),
+        (("a",), ["a", "something else, said in a reply"]),
+        ((), ["A: Which shell?", "something else, said in a reply"]),
+        (("", " "), ["A: Which shell?", "something else, said in a reply"]),
+    ],
+)
+def test_every_question_offers_two_to_four_different_answers(given: tuple[str, ...], offered: list[str]) -> None:
+    [question] = as_questions([ambiguity("Which shell?", options=given)])
+    assert question.options == offered
