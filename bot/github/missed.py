@@ -80,7 +80,7 @@ class RepositoryState:
     identity: BotIdentity
     ledger: Ledger
     now: dt.datetime
-    grace: dt.timedelta = GRACE
+    grace: dt.timedelta = field(default_factory=lambda: GRACE)
     found: int = field(default=0, init=False)
 
     async def compare(self) -> int:

@@ -100,7 +100,7 @@ async def _place(folder: Path, mortal: Deaths) -> AsyncIterator[tuple[Town, Deat
 
     with ExitStack() as stack:
         stack.enter_context(patch("bot.compose.github_options", impatient))
-        stack.enter_context(patch("bot.store.inbox.SOON", timedelta()))
+        stack.enter_context(patch("bot.store.inbox.POSTPONED", timedelta()))
         stack.enter_context(patch.object(Effects, "record", record))
         url = f"sqlite:///{folder / 'bot.db'}"
         folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet

@@ -248,6 +248,8 @@ async def test_enterprise_server_has_its_api_below_a_path(tmp_path: Path) -> Non
         headers = {"Authorization": f"Bearer {github.sandbox.token('morgan')}", "User-Agent": "t"}
         url = f"{github.sandbox.url}/api/graphql"
         async with github.session.post(url, json={"query": "{ viewer { login } }"}, headers=headers) as response:
+            assert await response.json() == {"data": {"viewer": {"login": "morgan"}}}
+        async with github.session.post(url, json={"query": "{ rateLimit { cost } }"}, headers=headers) as response:
             assert "errors" in await response.json()
 
 
