@@ -139,7 +139,8 @@ async def test_no_fault_at_any_write_changes_the_outcome(
     kind: Kind, undisturbed: tuple[dict[str, Any], int, int], tmp_path: Path
 ) -> None:
     seen, writes, _ = undisturbed
-    for nth in range(writes):
+    # At every write there are two or three of the kinds; `make faults` plays each of them at each write of the service.
+    for nth in range(FAULTS.index(kind) % 3, writes, 3):
         async with town(tmp_path / f"{nth}") as here:
             fault = here.trouble(kind, skip=nth)
             assert await journey(here) == seen, (kind, nth, here.writes())
