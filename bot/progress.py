@@ -6,7 +6,6 @@ phase's own result is written, so a late edit cannot overwrite it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -79,8 +78,9 @@ class Progress:
             return
         if watched.task is not None:
             watched.task.cancel()
-            with suppress(asyncio.CancelledError):
-                await watched.task
+            await asyncio.wait([watched.task])
+            if not watched.task.cancelled():
+                watched.task.result()
         if watched.edit is not None:
             await watched.edit  # one under way is not torn, and comes before the phase's own result
         await self._store(watched)

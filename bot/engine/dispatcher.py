@@ -112,11 +112,11 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """What is not dispatched yet stays in the inbox; the next process finds it there."""
-        for loop in (*self._loops, *self._reactions):
+        ending = [*self._loops, *self._reactions]
+        for loop in ending:
             loop.cancel()
-        for loop in (*self._loops, *self._reactions):
-            with suppress(asyncio.CancelledError):
-                await loop
+        if ending:
+            await asyncio.wait(ending)
         self._loops.clear()
 
     async def wake_all_open(self) -> None:
@@ -198,8 +198,10 @@ class Dispatcher:
     async def _sweep_forever(self) -> None:
         drift = self._drift()
         while True:
+            # Not wait_for: when `due` comes in the same moment as the end, Python 3.11 swallows the cancellation there.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), self.schedule.sweep)
+                async with asyncio.timeout(self.schedule.sweep):
+                    await self._due.wait()
             self._due.clear()
             try:
                 before, drift = drift, self._drift()

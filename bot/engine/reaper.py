@@ -6,7 +6,6 @@ anything; what it had under way may happen twice, but only the new owner can rec
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -55,8 +54,7 @@ class Reaper:
         """A graceful end: nobody has to wait for the lease to run out to take over what was not finished."""
         if self._loop is not None:
             self._loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._loop
+            await asyncio.wait([self._loop])
         await self._lease.leave()
 
     async def beat_and_reap(self) -> None:

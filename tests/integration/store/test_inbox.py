@@ -1,5 +1,6 @@
 """The inbox table on both databases."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -177,6 +178,19 @@ async def test_a_command_on_a_pull_request_is_asked_about_until_it_is_known_whos
     assert woken.keys == [pull_key(7, 9)] * 3
     assert await stores.inbox.open_rows(pull_key(7, 8)) == []
     assert await stores.inbox.open_rows(pull_key(7, 9)) == []
+
+
+async def test_it_stops_when_something_becomes_due_in_the_very_same_moment(stores: Stores) -> None:
+    dispatcher = Dispatcher(stores.inbox, stores.jobs, Woken(), 2, timedelta(days=1), stores.retain, clock=lambda: NOON)
+    for turns in range(4):  # of the event loop between the two: one of them is the wrong moment
+        await dispatcher.start()
+        for _ in range(5):
+            await asyncio.sleep(0)  # the loops begin to wait
+        dispatcher._due.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await dispatcher.stop()
 
 
 async def test_rows_given_to_another_job_are_due_at_once(stores: Stores) -> None:
