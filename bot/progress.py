@@ -38,7 +38,7 @@ class _Watched:
     activity: str = ""
     shown: str = ""
     task: asyncio.Task[None] | None = None
-    edit: asyncio.Task[None] | None = None
+    showing: asyncio.Task[None] | None = None
     events: list[tuple[str, WorkflowEvent]] = field(default_factory=list)
 
 
@@ -81,18 +81,21 @@ class Progress:
             await asyncio.wait([watched.task])
             if not watched.task.cancelled():
                 watched.task.result()
-        if watched.edit is not None:
-            await watched.edit  # one under way is not torn, and comes before the phase's own result
+        if watched.showing is not None:
+            await watched.showing  # what is under way is not torn, and comes before the phase's own result
         await self._store(watched)
 
     async def _show(self, watched: _Watched) -> None:
         while True:
             await self._sleep(self._every)
-            await self._store(watched)
-            if watched.activity != watched.shown:
-                watched.shown = watched.activity
-                watched.edit = asyncio.create_task(self._edit(watched.job, watched.activity))
-                await asyncio.shield(watched.edit)
+            watched.showing = asyncio.create_task(self._show_once(watched))
+            await asyncio.shield(watched.showing)
+
+    async def _show_once(self, watched: _Watched) -> None:
+        await self._store(watched)
+        if watched.activity != watched.shown:
+            watched.shown = watched.activity
+            await self._edit(watched.job, watched.activity)
 
     async def _edit(self, job: Job, activity: str) -> None:
         body = status.render(job, activity=activity, config=RepoConfig(), now=self._clock())

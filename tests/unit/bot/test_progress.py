@@ -24,6 +24,8 @@ class Around:
         self.time = asyncio.Semaphore(0)
         self.github_answers = asyncio.Event()
         self.github_answers.set()
+        self.database_answers = asyncio.Event()
+        self.database_answers.set()
         self.progress = Progress(self, self, Metrics(), lambda: datetime(2026, 5, 4, tzinfo=UTC), sleep=self.sleep)
 
     async def perform(self, effect: Any, job_key: str, repository: object) -> Done:
@@ -33,6 +35,7 @@ class Around:
         return Done()
 
     async def add(self, events: list[tuple[str, WorkflowEvent]]) -> None:
+        await self.database_answers.wait()
         self.noted += [event.module for _, event in events]
 
     async def sleep(self, seconds: float) -> None:
@@ -88,3 +91,16 @@ async def test_everything_is_noted_even_when_the_phase_ends_at_once() -> None:
     await around.progress.quiet(JOB.key)
     assert around.noted == ["GatherRequirements", "AnalyzeIntent"]
     assert around.edits == []
+
+
+async def test_a_phase_that_ends_while_the_database_is_slow_loses_no_note() -> None:
+    around = Around()
+    around.database_answers.clear()
+    around.begins("GatherRequirements")
+    await around.five_seconds_later()
+    quiet = asyncio.create_task(around.progress.quiet(JOB.key))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    around.database_answers.set()
+    await quiet
+    assert around.noted == ["GatherRequirements"]
