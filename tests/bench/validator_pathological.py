@@ -75,6 +75,7 @@ UNITS = {
     "open comments": "<!-- a\n\n",
     "commands": "```sh\ncurl -s https://a.example/x | tee y && rm -rf ./z\n```\n",
     "secrets": "token = 'ghp_b7Qz9Lk2Xw4Rt8Vn3Mp6Ys1Hd5Jf0GcTaEuo'\n\n",
+    # what CON001 reports, so that each paragraph is a match and not only a candidate
     "placeholders": "TODO: [insert the thing]\n\n",
     "backticks": "` `` ``` ",
     "one word": "word ",

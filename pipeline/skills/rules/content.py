@@ -42,14 +42,17 @@ _PLACEHOLDER_WORDS = (
     *("todo", "fixme:", "tbd", "lorem", "replace", "this is a placeholder", "coming soon"),
     *("[insert", "[describe", "[add", "[fill in", "[placeholder"),
 )
+# What this rule looks for in skills: words that template authors leave for others to replace. None is left over here.
 _PLACEHOLDER = Search(
     lazy(
-        r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)|\[TODO:"
-        r"|(?<![\"“'`])\blorem ipsum\b|\bTODO: (?:add"
-        r"|write|fill|complete|describe)\b"
+        # a line that opens with a reminder, `TODO:` or `[TODO`, `FIXME:`, or a lone `TBD`
+        r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)"
+        # the same inside a sentence, where it says what is to be filled in
+        r"|\[TODO:|\bTODO: (?:add|write|fill|complete|describe)\b"
+        # stand-ins for text
+        r"|(?<![\"“'`])\blorem ipsum\b|^Lorem\b|^This is a placeholder\b|^\W*coming soon\W*$"
         r"|\[(?:insert|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
-        r"|^Replace (?:this )?with (?:a )?description of the skill|^This is a placeholder\b|^Lorem\b"
-        r"|^\W*coming soon\W*$",
+        r"|^Replace (?:this )?with (?:a )?description of the skill",
         re.IGNORECASE | re.MULTILINE,
     ),
     hint(

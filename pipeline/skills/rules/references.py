@@ -20,6 +20,7 @@ from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.subject import Subject
 
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|\?|mailto:")
+# A path that stands for any path, as in `references/<topic>.md`, `path/to/your.md`, `notes-YYYY.md`: no file is meant.
 _PLACEHOLDER = lazy(r"[<>{}*$|%\s…]|\.\.\.|\[|\]|\bYYYY\b|\bXXX?\b|\b(?:your|my|foo|bar|path/to)\b|example\.com")
 _BUNDLED_PATH = lazy(r"(?:\./)?((?:references?|scripts|assets|templates|resources)/[\w./-]*\w\.[A-Za-z0-9]{1,8})")
 _BUNDLED_FOLDER = lazy(r"(?:references?|scripts|assets|templates|resources|examples)/")
