@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -18,15 +17,10 @@ from typing import Any
 
 import aiohttp
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 SECRET = "chaos-secret-0123456789"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -41,7 +35,11 @@ class Life:
 
 @dataclass
 class Bot:
-    """One place where a bot runs; dead ones are started again, as any supervisor does."""
+    """One place where a bot runs; dead ones are started again, as any supervisor does.
+
+    Whoever starts, kills or stops it holds `changing`: between the death of one process and the start of the next
+    nobody else takes it for one that died by itself.
+    """
 
     name: str
     environment: Mapping[str, str]
@@ -51,6 +49,7 @@ class Bot:
     lives: list[Life] = field(default_factory=list)
     child: asyncio.subprocess.Process | None = None
     frozen: bool = False
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def log(self) -> Path:
@@ -86,14 +85,16 @@ class Bot:
                 await asyncio.sleep(0.05)
         return False
 
-    async def kill(self) -> None:
-        """At once, without any farewell."""
+    async def kill(self) -> bool:
+        """At once, without any farewell. False when it was dead already."""
         assert self.child is not None
-        if self.child.returncode is None:
+        lives = self.child.returncode is None
+        if lives:
             self.lives[-1].cut.append(time.monotonic())
             self.child.send_signal(signal.SIGKILL)
         self.lives[-1].status = await self.child.wait()
         self.frozen = False
+        return lives and self.lives[-1].status == -signal.SIGKILL
 
     def freeze(self) -> None:
         assert self.child is not None

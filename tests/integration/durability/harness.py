@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -19,16 +18,10 @@ import aiohttp
 
 from bot.store.database import open_database
 from bot.store.stores import Stores
+from tests.ports import free_port
 
 SECRET = "probe-secret-0123456789"
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
