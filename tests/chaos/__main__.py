@@ -62,7 +62,7 @@ def _table(record: Record, verdict: Verdict) -> Table:
     table.add_row("kills (SIGKILL), of these perhaps before ready", f"{record.kills}, {record.kills_at_start}")
     if plan.is_postgres:
         table.add_row("killed for good; frozen past the lease and thawed", f"1; {record.froze}")
-        table.add_row("processes that ended themselves", ", ".join(record.ended_by_themselves) or "0")
+    table.add_row("processes that ended themselves", ", ".join(record.ended_by_themselves) or "0")
     for what, count in sorted(record.trouble.items()):
         table.add_row(what, str(count))
     for what, text in sorted(verdict.notes.items()):

@@ -118,7 +118,7 @@ class Run:
         watching.cancel()
         await asyncio.gather(supervising, watching, return_exceptions=True)
         for bot in self.bots:
-            if bot.is_alive:
+            if await bot.wait_until_ready(self.session):
                 self.record.stopped.append(await bot.stop())
         self.record.seconds = time.monotonic() - began
         return self.record
@@ -135,21 +135,24 @@ class Run:
     # --- killing -----------------------------------------------------------------------------------------------------
 
     async def _kill_and_restart(self) -> None:
-        for number in range(self.plan.kills):
+        while (number := self.record.kills) < self.plan.kills:
             victim = self.dice.choice([bot for bot in self.bots if bot.name not in self.gone and not bot.frozen])
-            if self.dice.random() < 0.15:
+            before_ready = self.dice.random() < 0.15
+            if before_ready:
                 await asyncio.sleep(self.dice.uniform(0.1, 1.5))  # perhaps before it is ready
-                self.record.kills_at_start += 1
             else:
                 await victim.wait_until_ready(self.session)
                 await self._let_work()
             for_good = len(self.bots) == 3 and number == self.plan.kills // 3
-            if for_good:
-                self.gone.add(victim.name)
-            await victim.kill()
-            self.record.kills += 1
-            if not for_good:
-                await victim.start()
+            async with victim.changing:
+                if not await victim.kill():
+                    continue  # it ended by itself; the supervisor starts it again
+                self.record.kills += 1
+                self.record.kills_at_start += before_ready
+                if for_good:
+                    self.gone.add(victim.name)
+                else:
+                    await victim.start()
             if len(self.bots) == 3 and number == self.plan.kills // 2:
                 await self._freeze_and_thaw()
 
@@ -177,16 +180,16 @@ class Run:
         victim.thaw()
 
     async def _supervise(self) -> None:
+        """Start again what ended by itself."""
         while True:
             for bot in self.bots:
-                if bot.name in self.gone or bot.is_alive or bot.lives[-1].status is not None or bot.child is None:
-                    continue
-                status = await bot.child.wait()
-                if bot.lives[-1].cut[-1:] and status == -9:
-                    continue  # killed by us, about to be started again
-                bot.lives[-1].status = status
-                self.record.ended_by_themselves.append(f"{bot.lives[-1].name}: exit {status}")
-                await bot.start()
+                async with bot.changing:
+                    if bot.is_alive or bot.name in self.gone or bot.child is None:
+                        continue
+                    life = bot.lives[-1]
+                    life.status = bot.child.returncode
+                    self.record.ended_by_themselves.append(f"{life.name}: exit {life.status}")
+                    await bot.start()
             await asyncio.sleep(0.2)
 
     # --- trouble -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from bot.serve import EXIT_LEASE_LOST
 from bot.store.database import open_database
 from bot.store.inbox import SET_ASIDE, InboxEntry
 from bot.store.stores import Stores
@@ -66,6 +67,9 @@ async def judge(record: Record) -> Verdict:
     for status in record.stopped:
         if status != 0:
             verdict.lost.append(f"a process that was asked to stop ended with {status}")
+    for end in record.ended_by_themselves:
+        if not (record.plan.is_postgres and end.endswith(f" {EXIT_LEASE_LOST}")):
+            verdict.lost.append(f"a process ended by itself: {end}")
     return verdict
 
 
