@@ -1,8 +1,6 @@
 """Tasks on DBOS over both databases: order, replay, failure and healing."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,30 +15,12 @@ from bot.jobs.ports import Steps, SupersededError
 from bot.store.inbox import SET_ASIDE, NewEvent
 from bot.store.ledger import SqlLedger
 from pipeline.models import Value
-from tests.integration.engine.conftest import StartService
+from tests.integration.engine.conftest import Script, StartService
 from tests.jobs import make_job, make_pull
 
 
 class Text(Value):
     text: str
-
-
-@dataclass
-class Script:
-    """An advance function that notes what it saw, and a way to wait for it."""
-
-    seen: list[tuple[str, list[str]]] = field(default_factory=list)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    load: Callable[[str], object] | None = None
-
-    async def note(self, key: str, deliveries: list[str]) -> None:
-        async with self.changed:
-            self.seen.append((key, deliveries))
-            self.changed.notify_all()
-
-    async def until(self, ready: Callable[[list[tuple[str, list[str]]]], bool]) -> None:
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(lambda: ready(self.seen))
 
 
 def _event(delivery: str, key: str = "7:1") -> NewEvent:
@@ -49,13 +29,7 @@ def _event(delivery: str, key: str = "7:1") -> NewEvent:
 
 async def test_an_event_becomes_a_task_that_sees_it(start: StartService) -> None:
     script = Script()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        rows = (await service.stores.jobs.load(key)).rows
-        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
-        await script.note(key, [row.delivery for row in rows])
-
-    service = await start(advance)
+    service = await start(script.take, script=script)
     assert await service.put(_event("a"))
     assert not await service.put(_event("a"))
     await script.until(lambda seen: ("7:1", ["a"]) in seen)
@@ -75,12 +49,10 @@ async def test_tasks_of_one_job_never_overlap_and_those_of_others_do(start: Star
             together.set()
         async with asyncio.timeout(10):
             await together.wait()
-        rows = (await service.stores.jobs.load(key)).rows
-        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
+        await script.take(key, task, steps)
         active.discard(key)
-        await script.note(key, [row.delivery for row in rows])
 
-    service = await start(advance)
+    service = await start(advance, script=script)
     for n in range(5):
         await service.put(_event(f"a{n}", "7:1"))
         await service.put(_event(f"b{n}", "7:2"))
@@ -158,11 +130,9 @@ async def test_a_job_whose_task_failed_once_heals_without_anybody(start: StartSe
         if not failed:
             failed.append(task)
             raise ConnectionError("GitHub is away")
-        rows = (await service.stores.jobs.load(key)).rows
-        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
-        await script.note(key, [row.delivery for row in rows])
+        await script.take(key, task, steps)
 
-    service = await start(advance)
+    service = await start(advance, script=script)
     service.dispatcher.clock = lambda: datetime.now(UTC) + timedelta(minutes=1)
     await service.put(_event("a"))
     await script.until(lambda seen: ("7:1", ["a"]) in seen)
@@ -209,13 +179,7 @@ async def _rests_until(service: Service, when: datetime) -> bool:
 
 async def test_a_reconciled_review_is_taken_up_at_the_next_sweep(start: StartService) -> None:
     script = Script()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        rows = (await service.stores.jobs.load(key)).rows
-        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
-        await script.note(key, [row.delivery for row in rows])
-
-    service = await start(advance)
+    service = await start(script.take, script=script)
     await service.stores.jobs.save(make_job(pull=make_pull(4)), rev=0, done=[], task="t")
     payload: dict[str, JsonValue] = {
         "action": "submitted",
@@ -254,23 +218,13 @@ async def test_open_events_of_a_process_that_died_are_taken_up_at_the_start(
     await first.dispatcher.stop()
     await first.stores.inbox.add([_event("left")])
     await first.stop()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        await script.note(key, [row.delivery for row in (await second.stores.jobs.load(key)).rows])
-
-    second = await start(advance)
+    await start(script.take, script=script)
     await script.until(lambda seen: ("7:1", ["left"]) in seen)
 
 
 async def test_an_uninstalled_app_reaches_each_of_its_open_jobs(start: StartService) -> None:
     script = Script()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        rows = (await service.stores.jobs.load(key)).rows
-        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
-        await script.note(key, [row.delivery for row in rows])
-
-    service = await start(advance)
+    service = await start(script.take, script=script)
     for number in (1, 2):
         await service.stores.jobs.save(make_job(number), rev=0, done=[], task="t")
     body = b'{"action":"deleted","installation":{"id":3}}'
@@ -294,13 +248,7 @@ async def test_a_second_process_on_the_same_file_is_refused_and_told_who_holds_i
 
 async def test_talk_on_ordinary_issues_costs_no_task(start: StartService) -> None:
     script = Script()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        rows = (await service.stores.jobs.load(key)).rows
-        await service.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
-        await script.note(key, [row.delivery for row in rows])
-
-    service = await start(advance)
+    service = await start(script.take, script=script)
     for n in range(5):
         await service.put(NewEvent(f"talk-{n}", "7:9", "issue_comment", "created", b"{}", talk=True))
     await service.put(_event("a", "7:1"))
@@ -355,13 +303,7 @@ async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_
             await asyncio.sleep(0.01)
     await first.stop()
     script = Script()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        rows = (await second.stores.jobs.load(key)).rows
-        await second.stores.jobs.discard(key, done=[row.id for row in rows], task=task)
-        await script.note(key, [row.delivery for row in rows])
-
-    second = await start(advance)
+    await start(script.take, script=script)
     await script.until(
         lambda seen: {("7:1", ("running",)), ("7:2", ("postponed",))} <= {(k, tuple(d)) for k, d in seen}
     )
