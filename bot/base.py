@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from bot.comments.pull import merge_message
+from bot.github.effects.branch import default_branch, move, write_commit, write_tree
 from bot.github.effects.context import ATTEMPTS, Context
 from bot.github.errors import ConflictError, GitHubError, GoneError, InvalidError, RetryAtError, TransientError
 from bot.github.git import GitReader, blob_id
-from bot.github.models import Comparison, GitObject, Nothing, RepositoryRef, TreeEntry
+from bot.github.models import Comparison, TreeEntry
 from bot.jobs.effects import EffectResult, MergeBase, Published, Refused
 from pipeline.models import SkillDraft
 
-_GIT = "/repos/{owner}/{repo}/git"
 MOST_NAMED = 5
 Files = Mapping[str, TreeEntry]
 
@@ -67,12 +67,9 @@ async def _merge_once(effect: MergeBase, context: Context) -> Published | Refuse
     entries = await _lists_anew(draft, onto.tree, reader, context)
     tree = await write_tree(onto.tree, entries, context)
     message = merge_message(name, effect.branch, by=effect.by)
-    data: dict[str, JsonValue] = {"message": message, "tree": tree, "parents": [tip, base]}
-    commit = await context.publish.post(f"{_GIT}/commits", context.at(), data, GitObject)
-    moved: dict[str, JsonValue] = {"sha": commit.sha, "force": False}
-    there = context.at(ref=f"heads/{effect.branch}")
-    await context.publish.patch(f"{_GIT}/refs/{{ref}}", there, moved, Nothing)
-    return Published(pull_number=effect.pull_number, head_sha=commit.sha, url="", parent=tip)
+    commit = await write_commit(message, tree, [tip, base], context)
+    await move(effect.branch, commit, context)
+    return Published(pull_number=effect.pull_number, head_sha=commit, url="", parent=tip)
 
 
 async def _draft(path: str, tip: str, reader: GitReader) -> SkillDraft:
@@ -121,20 +118,6 @@ async def _fork_point(base: str, tip: str, context: Context) -> str | None:
     except GoneError:
         return None
     return compared.merge_base_commit.sha
-
-
-async def default_branch(context: Context) -> str:
-    """GitHub's present word: the name we stored may be from before a rename."""
-    repository = await context.publish.getitem("/repos/{owner}/{repo}", context.at(), RepositoryRef)
-    return repository.default_branch
-
-
-async def write_tree(base_tree: str, entries: list[JsonValue], context: Context) -> str:
-    """`base_tree` with these entries laid over it."""
-    if not entries:
-        return base_tree
-    data: dict[str, JsonValue] = {"base_tree": base_tree, "tree": entries}
-    return (await context.publish.post(f"{_GIT}/trees", context.at(), data, GitObject)).sha
 
 
 async def _lists_anew(draft: SkillDraft, tree: str, reader: GitReader, context: Context) -> list[JsonValue]:

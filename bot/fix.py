@@ -15,15 +15,15 @@ from bot import repo_config, suggestions
 from bot.checks import MAX_FILES_READ, read_skill, touched_by
 from bot.comments.report import fix_committed, fix_suggested, fix_suggestion
 from bot.github.effects import marker
+from bot.github.effects.branch import move, write_commit, write_tree
 from bot.github.effects.context import Context
 from bot.github.effects.say import say
 from bot.github.errors import ConflictError, InvalidError
 from bot.github.git import GitReader
-from bot.github.models import GitObject, Nothing, PullFile, PullRequest, Review
+from bot.github.models import PullFile, PullRequest, Review
 from bot.jobs.effects import EffectResult, Fix, Published, Refused, Say
 
 _OURS = re.compile(r"skill/issue-[1-9][0-9]*")
-_GIT = "/repos/{owner}/{repo}/git"
 _REVIEWS = "/repos/{owner}/{repo}/pulls/{number}/reviews"
 MOST_SUGGESTIONS = 30
 """In one review; what goes beyond stands in its body."""
@@ -132,20 +132,13 @@ async def _commit(effect: Fix, pull: PullRequest, files: Mapping[str, str], cont
     entries: list[JsonValue] = [
         {"path": path, "mode": modes[path], "type": "blob", "content": text} for path, text in sorted(files.items())
     ]
-    made = await context.publish.post(f"{_GIT}/trees", context.at(), {"base_tree": tree, "tree": entries}, GitObject)
-    data: dict[str, JsonValue] = {
-        "message": fix_committed(sorted(files), by=effect.by),
-        "tree": made.sha,
-        "parents": [effect.head_sha],
-    }
-    commit = await context.publish.post(f"{_GIT}/commits", context.at(), data, GitObject)
-    there = context.at(ref=f"heads/{pull.head.ref}")
-    moved: dict[str, JsonValue] = {"sha": commit.sha, "force": False}
+    new_tree = await write_tree(tree, entries, context)
+    commit = await write_commit(fix_committed(sorted(files), by=effect.by), new_tree, [effect.head_sha], context)
     try:
-        await context.insist(lambda: context.publish.patch(f"{_GIT}/refs/{{ref}}", there, moved, Nothing))
+        await context.insist(lambda: move(pull.head.ref, commit, context))
     except (InvalidError, ConflictError):
         return Refused(code="conflict", reason="Somebody pushed to the branch meanwhile.")
-    result = Published(pull_number=effect.pull_number, head_sha=commit.sha, url=pull.html_url)
+    result = Published(pull_number=effect.pull_number, head_sha=commit, url=pull.html_url)
     await context.log.record(context.job_key, effect.key, effect.kind, effect.pull_number, result)
     return result
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from bot.base import default_branch, onto_base, write_tree
+from bot.base import onto_base
 from bot.github.effects import marker, pull_body
+from bot.github.effects.branch import begin, default_branch, move, write_commit, write_tree
 from bot.github.effects.context import ATTEMPTS, Context
 from bot.github.effects.rest import with_rest
 from bot.github.errors import (
@@ -25,7 +26,7 @@ from bot.github.errors import (
     TransientError,
 )
 from bot.github.git import GitReader, blob_id
-from bot.github.models import CommitListed, GitObject, Issue, Nothing, PullRequest, TreeEntry
+from bot.github.models import CommitListed, Issue, Nothing, PullRequest, TreeEntry
 from bot.jobs.effects import EffectResult, Publish, Published, Refused
 from pipeline.models import SkillDraft
 
@@ -214,14 +215,9 @@ async def _push_once(effect: Publish, context: Context) -> str | Refused:
         if tip is not None:
             return tip
         return Refused(code="invalid", reason="The default branch holds exactly these files already.")
-    commit = await _commit(effect, parents, tree, changes, context)
-    if tip is None:
-        ref: dict[str, JsonValue] = {"ref": f"refs/heads/{effect.branch}", "sha": commit}
-        await context.publish.post("/repos/{owner}/{repo}/git/refs", context.at(), ref, Nothing)
-    else:
-        there = context.at(ref=f"heads/{effect.branch}")
-        moved: dict[str, JsonValue] = {"sha": commit, "force": False}
-        await context.publish.patch("/repos/{owner}/{repo}/git/refs/{ref}", there, moved, Nothing)
+    new_tree = await write_tree(tree, [change.entry() for change in changes], context)
+    commit = await write_commit(effect.commit_message, new_tree, parents, context)
+    await (begin if tip is None else move)(effect.branch, commit, context)
     return commit
 
 
@@ -236,14 +232,6 @@ async def _was_overtaken(effect: Publish, changes: Sequence[Change], tip: str, t
     now = await reader.directory(tree, effect.draft.path)
     theirs = {entry.path for entry in {*known} ^ {*now}}
     return any(change.path.removeprefix(f"{effect.draft.path}/") in theirs for change in changes)
-
-
-async def _commit(effect: Publish, parents: list[str], tree: str, changes: list[Change], context: Context) -> str:
-    new_tree = await write_tree(tree, [change.entry() for change in changes], context)
-    on: list[JsonValue] = [*parents]
-    data: dict[str, JsonValue] = {"message": effect.commit_message, "tree": new_tree, "parents": on}
-    commit = await context.publish.post("/repos/{owner}/{repo}/git/commits", context.at(), data, GitObject)
-    return commit.sha
 
 
 async def _changes(effect: Publish, tip: str | None, tree: str, reader: GitReader, context: Context) -> list[Change]:

@@ -4,12 +4,11 @@ open, merged or closed, is the answer, so what people closed is never asked agai
 
 from pydantic import JsonValue
 
-from bot.base import write_tree
 from bot.github.effects import marker
+from bot.github.effects.branch import ensure, write_commit, write_tree
 from bot.github.effects.context import Context
-from bot.github.errors import InvalidError
 from bot.github.git import GitReader, TooLargeError
-from bot.github.models import GitObject, Nothing, PullRequest, RepositoryRef
+from bot.github.models import PullRequest, RepositoryRef
 from bot.jobs.effects import EffectResult, Offer
 from bot.publish import newest_pull
 from bot.setup.onboarding import BRANCH, Onboarding, onboarding
@@ -48,20 +47,8 @@ async def _branch(offered: Onboarding, tip: str, reader: GitReader, context: Con
     ]
     base_tree = await reader.tree_of(tip)
     tree = await context.insist(lambda: write_tree(base_tree, entries, context))
-    data: dict[str, JsonValue] = {"message": offered.commit_message, "tree": tree, "parents": [tip]}
-    commits = f"{_REPOSITORY}/git/commits"
-    commit = await context.insist(lambda: context.publish.post(commits, context.at(), data, GitObject))
-    ref: dict[str, JsonValue] = {"ref": f"refs/heads/{BRANCH}", "sha": commit.sha}
-
-    async def create() -> Nothing:
-        try:
-            return await context.publish.post(f"{_REPOSITORY}/git/refs", context.at(), ref, Nothing)
-        except InvalidError as error:
-            if not error.says("already exists"):
-                raise
-            return Nothing()
-
-    await context.insist(create)
+    commit = await context.insist(lambda: write_commit(offered.commit_message, tree, [tip], context))
+    await ensure(BRANCH, commit, context)
 
 
 async def _pull(effect: Offer, offered: Onboarding, base: str, context: Context) -> PullRequest:

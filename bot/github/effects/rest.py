@@ -10,9 +10,10 @@ import structlog
 from pydantic import JsonValue
 
 from bot.comments.notices import in_full
+from bot.github.effects.branch import default_branch, ensure
 from bot.github.effects.context import Context
 from bot.github.errors import ConflictError, ForbiddenError, GoneError, InvalidError
-from bot.github.models import FileContent, Nothing, RepositoryRef, Stored
+from bot.github.models import FileContent, Stored
 from bot.jobs.effects import Rest
 
 MAX_BYTES = 900_000
@@ -70,18 +71,4 @@ async def _ensure_branch(branch: str, context: Context) -> None:
     reader = context.reader()
     if await reader.branch_tip(branch) is not None:
         return
-    repository = await context.publish.getitem("/repos/{owner}/{repo}", context.at(), RepositoryRef)
-    ref: dict[str, JsonValue] = {
-        "ref": f"refs/heads/{branch}",
-        "sha": await reader.branch_tip(repository.default_branch) or "",
-    }
-
-    async def create() -> Nothing:
-        try:
-            return await context.publish.post("/repos/{owner}/{repo}/git/refs", context.at(), ref, Nothing)
-        except InvalidError as error:
-            if not error.says("already exists"):
-                raise
-            return Nothing()
-
-    await context.insist(create)
+    await ensure(branch, await reader.branch_tip(await default_branch(context)) or "", context)
