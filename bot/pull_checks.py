@@ -3,29 +3,24 @@
 Events of such pull requests are stored under a key of their own; the engine hands them here instead of to a job.
 """
 
-import re
 from dataclasses import dataclass
 
+from bot.jobs import jobless
 from bot.jobs.effects import Check, EffectResult, Fix
 from bot.jobs.events import InboxRow
 from bot.jobs.identity import BotIdentity
 from bot.jobs.intake import parse, repository_of
 from bot.jobs.job import Repository, Role
 from bot.jobs.payloads import Payload
-from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
+from bot.jobs.ports import GitHub, JobStore, Steps
+from bot.store.keys import pull_number
 from pipeline.models import Value
-
-_KEY = re.compile(r"[1-9][0-9]*:check/([1-9][0-9]*)")
 
 
 class Answered(Value):
     """The outcome of one check, in the shape that steps can store."""
 
     result: EffectResult
-
-
-class Closed(Value):
-    """The rows are marked done."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +33,13 @@ class PullChecks:
 
     async def advance(self, key: str, task: str, steps: Steps) -> None:
         """Check what the open rows of `key` ask for. Raises what the steps raise; the engine tries again."""
-        match = _KEY.fullmatch(key)
-        assert match is not None, f"{key} is not the key of a pull request to check"
-        loaded = await steps.run("load", Loaded, lambda: self.store.load(key))
-        for row in _worth_checking(loaded.rows):
-            repository, effect = await self._wanted(row, int(match[1]))
+        rows = await jobless.load(key, self.store, steps)
+        for row in _worth_checking(rows):
+            repository, effect = await self._wanted(row, pull_number(key))
             if repository is None or effect is None:
                 continue
             await self._check(key, repository, effect, row.id, steps)
-        done = [row.id for row in loaded.rows]
-
-        async def close() -> Closed:
-            await self.store.discard(key, done=done, task=task)
-            return Closed()
-
-        await steps.run("close", Closed, close)
+        await jobless.close(key, rows, task, self.store, steps)
 
     async def _check(self, key: str, repository: Repository, effect: Check | Fix, row_id: int, steps: Steps) -> None:
         async def perform() -> Answered:

@@ -18,7 +18,7 @@ from bot.jobs import events as ev
 from bot.jobs import recovery, review
 from bot.jobs.decision import Decision, Facts
 from bot.jobs.intake import BotIdentity, interpret, repository_of
-from bot.jobs.job import Actor, Job, JobStatus, Repository, Role, skill_path
+from bot.jobs.job import Job, JobStatus, Repository, Role, skill_path
 from bot.jobs.machine import decide, queue_after, settle, status_body
 from bot.jobs.ports import (
     BranchNow,
@@ -235,7 +235,7 @@ class _Worker:
             bot_login=self.ports.identity.login,
             event_id=row.id,
             code_owners=ranked.code_owners,
-            actor=getattr(getattr(event, "actor", None), "login", ""),
+            actor=actor.login if (actor := ev.actor_of(event)) is not None else "",
         )
         if job is None and row.event != "issues":
             job = await self._recovered(repository, event, facts, f"{number}:{row.id}")
@@ -288,8 +288,8 @@ class _Worker:
 
     async def _ranked(self, repository: Repository, job: Job | None, event: ev.Event, name: str) -> Ranked:
         """Authority comes from the repository, asked about the event's sender; events without one have none."""
-        actor = getattr(event, "actor", None)
-        if not isinstance(actor, Actor):
+        actor = ev.actor_of(event)
+        if actor is None:
             return Ranked(role=Role.NONE)
         path = skill_path(job) if job is not None and isinstance(event, ev.SPOKEN) else ""
 

@@ -4,17 +4,15 @@ GitHub names the branch; a branch of ours names the issue. The waiting events go
 GitHub holds; on anybody else's pull request they end here.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bot.jobs import jobless
 from bot.jobs.events import InboxRow
-from bot.jobs.intake import repository_of
 from bot.jobs.job import Repository, job_key
-from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
+from bot.jobs.ports import GitHub, JobStore, Steps
+from bot.store.keys import pull_number
 from pipeline.models import Value
-
-_KEY = re.compile(r"[1-9][0-9]*:pull/([1-9][0-9]*)")
 
 Rekey = Callable[[Sequence[int], str], Awaitable[None]]
 """(inbox rows, key of the job that they belong to): it is woken for them."""
@@ -25,7 +23,7 @@ class Made(Value):
 
 
 class Moved(Value):
-    """The rows are the job's, or done."""
+    """The rows are the job's."""
 
 
 def may_be_lost(event: str, action: str, body: bytes) -> bool:
@@ -43,14 +41,13 @@ class Claims:
 
     async def advance(self, key: str, task: str, steps: Steps) -> None:
         """Give the open rows of `key` to their job, or close them. Raises what the steps raise; the engine retries."""
-        match = _KEY.fullmatch(key)
-        assert match is not None, f"{key} is not the key of a pull request"
-        loaded = await steps.run("load", Loaded, lambda: self.store.load(key))
-        repository = next(filter(None, map(repository_of, loaded.rows)), None)
-        if repository is None:
-            return
-        issue = await self._issue(repository, int(match[1]), steps)
-        await self._move(key, None if issue is None else job_key(repository.id, issue), loaded.rows, task, steps)
+        rows = await jobless.load(key, self.store, steps)
+        repository = jobless.where_from(rows)
+        issue = await self._issue(repository, pull_number(key), steps) if repository is not None else None
+        if repository is None or issue is None:
+            await jobless.close(key, rows, task, self.store, steps)
+        else:
+            await self._move(job_key(repository.id, issue), rows, steps)
 
     async def _issue(self, repository: Repository, number: int, steps: Steps) -> int | None:
         async def look() -> Made:
@@ -58,13 +55,9 @@ class Claims:
 
         return (await steps.run("issue", Made, look)).issue
 
-    async def _move(self, key: str, to: str | None, rows: Sequence[InboxRow], task: str, steps: Steps) -> None:
+    async def _move(self, to: str, rows: Sequence[InboxRow], steps: Steps) -> None:
         async def move() -> Moved:
-            ids = [row.id for row in rows]
-            if to is None:
-                await self.store.discard(key, done=ids, task=task)
-            else:
-                await self.rekey(ids, to)
+            await self.rekey([row.id for row in rows], to)
             return Moved()
 
         await steps.run("move", Moved, move)

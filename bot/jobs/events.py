@@ -246,6 +246,12 @@ Event = Annotated[
 ]
 
 
+def actor_of(event: Event) -> Actor | None:
+    """Who did it; None for what nobody did on GitHub (timers, the operator, the pipeline)."""
+    found = getattr(event, "actor", None)
+    return found if isinstance(found, Actor) else None
+
+
 OWN_EVENT = "skill_fleet"
 """Event name of what we tell ourselves: work, timers, reconciliation, the operator. Never accepted from outside."""
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from bot.comments.budgets import bot_loop
 from bot.jobs import events as ev
 from bot.jobs.decision import Turn
-from bot.jobs.job import Actor
 
 MOST = 10
 WINDOW = timedelta(minutes=1)
@@ -18,8 +17,8 @@ _ALWAYS = (ev.PullMerged, ev.IssueGone)
 
 def is_loop(turn: Turn, event: ev.Event) -> bool:
     """Is this event one too many by bots? Counts it; says so once when the listening ends."""
-    actor = getattr(event, "actor", None)
-    if not isinstance(actor, Actor) or actor.type != "Bot" or isinstance(event, _ALWAYS):
+    actor = ev.actor_of(event)
+    if actor is None or actor.type != "Bot" or isinstance(event, _ALWAYS):
         return False
     job, now = turn.job, turn.facts.now
     if job.deaf_to_bots_until is not None and now < job.deaf_to_bots_until:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from bot.jobs import jobless
 from bot.jobs.effects import EffectResult, Offer
-from bot.jobs.intake import repository_of
 from bot.jobs.job import Repository
-from bot.jobs.ports import GitHub, JobStore, Loaded, Steps
+from bot.jobs.ports import GitHub, JobStore, Steps
 from pipeline.models import Value
 
 
@@ -13,10 +13,6 @@ class Offered(Value):
     """The outcome of the offer, in the shape that steps can store."""
 
     result: EffectResult
-
-
-class Closed(Value):
-    """The rows are marked done."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +26,11 @@ class Welcome:
 
     async def advance(self, key: str, task: str, steps: Steps) -> None:
         """Make the offer once for all open rows. Raises what the steps raise; the engine tries again."""
-        loaded = await steps.run("load", Loaded, lambda: self.store.load(key))
-        repository = next(filter(None, map(repository_of, loaded.rows)), None)
+        rows = await jobless.load(key, self.store, steps)
+        repository = jobless.where_from(rows)
         if repository is not None and self.wanted:
             await self._offer(key, repository, steps)
-        done = [row.id for row in loaded.rows]
-
-        async def close() -> Closed:
-            await self.store.discard(key, done=done, task=task)
-            return Closed()
-
-        await steps.run("close", Closed, close)
+        await jobless.close(key, rows, task, self.store, steps)
 
     async def _offer(self, key: str, repository: Repository, steps: Steps) -> None:
         async def perform() -> Offered:

@@ -21,6 +21,11 @@ def is_check(key: str) -> bool:
     return ":check/" in key
 
 
+def pull_number(key: str) -> int:
+    """The pull request that a key of `pull_key` or `check_key` names."""
+    return int(key.rpartition("/")[2])
+
+
 def setup_key(repo_id: int) -> str:
     """Key of a repository that the App was just installed on."""
     return f"{repo_id}:setup"
