@@ -10,62 +10,37 @@ import hashlib
 import os
 import re
 import stat
-import subprocess
-import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.skills.action.commands import CommandFileError, escape_data, set_outputs
-from pipeline.skills.action.environment import Layout, SetupError, create, layout
+from pipeline.skills.action import environment
+from pipeline.skills.action.environment import Layout, SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements-image.lock"
 UV_LOCK = ROOT / ".ci" / "requirements-uv.txt"
-_PIP = ("--disable-pip-version-check", "--no-input", "--quiet")
-_LOCKED = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 
 
-def step(words: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Runs `prepare` or `install`; problems become an error annotation and exit status 2."""
-    try:
-        places = layout(environ.get("RUNNER_TEMP", ""), LOCK, UV_LOCK)
-        if list(words) == ["prepare"]:
-            places.packages.mkdir(parents=True, exist_ok=True)
-            set_outputs(environ, {"cache-key": places.key, "packages": str(places.packages)})
-        elif list(words) == ["install"]:
-            install(places)
-            set_outputs(environ, {"python": str(places.python)})
-        else:
-            raise SetupError(f"there is no step called {' '.join(words) or 'nothing'}")
-    except (SetupError, CommandFileError, OSError, zipfile.BadZipFile) as error:
-        sys.stdout.write(f"::error title=Skill Fleet::{escape_data(str(error))}\n")
-        return 2
-    return 0
+def prepare(environ: Mapping[str, str]) -> int:
+    """The step that names the cache; its exit status."""
+    return environment.prepare(environ, LOCK, UV_LOCK)
 
 
-def install(places: Layout) -> None:
-    """Fills the environment from the lock file. Does nothing when that was done before. Raises SetupError."""
-    if places.complete.exists():
-        return
-    create(places.venv)
+def install(environ: Mapping[str, str]) -> int:
+    """The step that fills the environment; its exit status."""
+    return environment.installed(environ, fill, LOCK, UV_LOCK)
+
+
+def fill(places: Layout) -> None:
+    """Installs the lock file into an empty environment, from the cache or the index. Raises SetupError."""
     uv = _uv(places)
     if uv is None or _install(uv, places) != 0:
-        _download(places)
+        for lock in (UV_LOCK, LOCK):
+            environment.download(places, lock, what="the bot's packages")
         uv = _uv(places)
         if uv is None or _install(uv, places) != 0:
             raise SetupError("The packages that were just downloaded cannot be installed; uv's words are in the log.")
-    places.complete.touch()
-
-
-def _download(places: Layout) -> None:
-    for lock in (UV_LOCK, LOCK):
-        command = [sys.executable, "-I", "-m", "pip", *_PIP, "download", *_LOCKED, "-d", str(places.packages)]
-        if _status([*command, "-r", str(lock)]) != 0:
-            raise SetupError(
-                "Could not download the bot's packages; pip's words are in the log above. On a runner without pip or "
-                "a way to the package index, set PIP_INDEX_URL for the job."
-            )
 
 
 def _uv(places: Layout) -> Path | None:
@@ -87,10 +62,4 @@ def _uv(places: Layout) -> Path | None:
 def _install(uv: Path, places: Layout) -> int:
     command = [str(uv), "pip", "install", "--quiet", "--no-config", "--offline", "--no-cache", "--no-index"]
     command += ["--find-links", str(places.packages), "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    return _status([*command, "--python", str(places.python), "-r", str(LOCK)])
-
-
-def _status(command: Sequence[str]) -> int:
-    """Runs a program with its output in this step's log."""
-    sys.stdout.flush()
-    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+    return environment.status([*command, "--python", str(places.python), "-r", str(LOCK)])

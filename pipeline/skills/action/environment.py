@@ -11,11 +11,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.skills.action.commands import CommandFileError, escape_data, set_outputs
+from pipeline.skills.action.commands import CommandFileError, error, set_outputs
 
 LOCK = Path(__file__).resolve().parents[3] / "requirements-validate.lock"
 
@@ -54,34 +54,49 @@ def layout(temporary: str, *locks: Path) -> Layout:
     return Layout(key=key, packages=root / "packages", venv=root / "venv")
 
 
-def step(words: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Runs `prepare` or `install`; problems become an error annotation and exit status 2."""
+def prepare(environ: Mapping[str, str], *locks: Path) -> int:
+    """The step that names the cache: outputs `cache-key` and `packages`. Problems are annotated; the exit status."""
+
+    def work(places: Layout) -> dict[str, str]:
+        places.packages.mkdir(parents=True, exist_ok=True)
+        return {"cache-key": places.key, "packages": str(places.packages)}
+
+    return _step(environ, locks, work)
+
+
+def install(environ: Mapping[str, str]) -> int:
+    """The step that fills the environment: output `python`. Problems are annotated; the exit status."""
+    return installed(environ, fill)
+
+
+def installed(environ: Mapping[str, str], fill: Callable[[Layout], None], *locks: Path) -> int:
+    """As `install`, with another way to fill a new environment from other lock files. Once in a job is enough."""
+
+    def work(places: Layout) -> dict[str, str]:
+        if not places.complete.exists():
+            create(places.venv)
+            fill(places)
+            places.complete.touch()
+        return {"python": str(places.python)}
+
+    return _step(environ, locks, work)
+
+
+def _step(environ: Mapping[str, str], locks: Sequence[Path], work: Callable[[Layout], dict[str, str]]) -> int:
     try:
-        places = layout(environ.get("RUNNER_TEMP", ""))
-        if list(words) == ["prepare"]:
-            places.packages.mkdir(parents=True, exist_ok=True)
-            set_outputs(environ, {"cache-key": places.key, "packages": str(places.packages)})
-        elif list(words) == ["install"]:
-            install(places)
-            set_outputs(environ, {"python": str(places.python)})
-        else:
-            raise SetupError(f"there is no step called {' '.join(words) or 'nothing'}")
-    except (SetupError, CommandFileError, OSError) as error:
-        sys.stdout.write(f"::error title=Skill Fleet::{escape_data(str(error))}\n")
+        set_outputs(environ, work(layout(environ.get("RUNNER_TEMP", ""), *locks)))
+    except (SetupError, CommandFileError, OSError) as problem:
+        sys.stdout.write(error(str(problem)))
         return 2
     return 0
 
 
-def install(places: Layout, lock: Path = LOCK) -> None:
-    """Builds the environment from the lock file. Does nothing when that was done before. Raises SetupError."""
-    if places.complete.exists():
-        return
-    create(places.venv)
-    if not (any(places.packages.glob("*.whl")) and _from_folder(places, lock)):
-        _download(places, lock)
-        if not _from_folder(places, lock):
+def fill(places: Layout) -> None:
+    """Installs the lock file into an empty environment, from the cache or the index. Raises SetupError."""
+    if not (any(places.packages.glob("*.whl")) and _from_folder(places)):
+        download(places, LOCK, what="the validator's packages")
+        if not _from_folder(places):
             raise SetupError("The packages that were just downloaded cannot be installed; pip's words are in the log.")
-    places.complete.touch()
 
 
 def create(venv: Path) -> None:
@@ -89,30 +104,31 @@ def create(venv: Path) -> None:
     _run([sys.executable, "-I", "-m", "venv", "--without-pip", "--clear", str(venv)], "create an environment")
 
 
+def download(places: Layout, lock: Path, *, what: str) -> None:
+    """Puts a lock file's packages where the cache has them. Raises SetupError."""
+    command = [sys.executable, "-I", "-m", "pip", *_PIP, "download", *_LOCKED, "-d", str(places.packages)]
+    _run([*command, "-r", str(lock)], f"download {what}")
+
+
+def status(command: Sequence[str]) -> int:
+    """Runs a program in the temporary folder, its output in this step's log."""
+    sys.stdout.flush()
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+
+
 _PIP = ("--disable-pip-version-check", "--no-input", "--quiet")
 _LOCKED = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 
 
-def _download(places: Layout, lock: Path) -> None:
-    command = [sys.executable, "-I", "-m", "pip", *_PIP, "download", *_LOCKED, "-d", str(places.packages)]
-    _run([*command, "-r", str(lock)], "download the validator's packages")
-
-
-def _from_folder(places: Layout, lock: Path) -> bool:
+def _from_folder(places: Layout) -> bool:
     command = [sys.executable, "-I", "-m", "pip", *_PIP, "--python", str(places.python), "install", *_LOCKED]
-    command += ["--no-index", "--find-links", str(places.packages), "-r", str(lock)]
-    return _status(command) == 0
+    command += ["--no-index", "--find-links", str(places.packages), "-r", str(LOCK)]
+    return status(command) == 0
 
 
 def _run(command: Sequence[str], purpose: str) -> None:
-    if _status(command) != 0:
+    if status(command) != 0:
         raise SetupError(
             f"Could not {purpose}; the words of the tool are in the log above. On a runner without pip, venv or a way "
             "to the package index, leave the input python-version at its default or set PIP_INDEX_URL for the job."
         )
-
-
-def _status(command: Sequence[str]) -> int:
-    """Runs a program in the temporary folder, its output in this step's log."""
-    sys.stdout.flush()
-    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode

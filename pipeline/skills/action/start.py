@@ -1,7 +1,7 @@
-"""The one file the composite starts, in isolated mode: `python -I start.py prepare | install | validate`.
+"""The one file that both composites start, in isolated mode: `python -I start.py MODULE FUNCTION`.
 
-Isolated mode puts neither the workspace nor this folder on the import path; the Action's own root is put there here,
-so `pipeline` is always the copy that came with the Action and never one from the checked-out repository.
+Isolated mode puts neither the workspace nor this folder on the import path; the root of this copy of Skill Fleet is put
+there here, so the module is always the one that came with the action and never one from the checked-out repository.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 import sys
 
 
-def main(words: list[str]) -> int:
-    """Runs one step of the Action and returns its exit status."""
+def main(module: str, function: str) -> int:
+    """Runs one step of an action, a function of the environment variables, and returns its exit status."""
     if sys.version_info < (3, 11):  # noqa: UP036 - the runner's own Python may be any; say so instead of a SyntaxError
         found = sys.version.split()[0]
         sys.stdout.write(
@@ -20,14 +20,11 @@ def main(words: list[str]) -> int:
         )
         return 2
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)).rsplit(os.sep, 3)[0])
-    if words == ["validate"]:
-        from pipeline.skills.action.run import run
+    from importlib import import_module
 
-        return run(os.environ)
-    from pipeline.skills.action.environment import step
-
-    return step(words, os.environ)
+    status: int = getattr(import_module(module), function)(os.environ)
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

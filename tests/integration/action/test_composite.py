@@ -284,5 +284,5 @@ def test_an_old_python_is_refused_with_the_reason(action, monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "version_info", (3, 10, 4))
     main = runpy.run_path(str(action / "pipeline/skills/action/start.py"))["main"]
-    assert main(["prepare"]) == 2
+    assert main("pipeline.skills.action.environment", "prepare") == 2
     assert "needs Python 3.11 or newer" in capsys.readouterr().out
