@@ -1,5 +1,6 @@
 """Fetches and serves the model and plays the demo through it. Exit as `skill-fleet demo`; 2 when there is no model."""
 
+import argparse
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bot.demo.command import configure
 from bot.demo.local.fetch import HERE, FetchError, cache_folder, model_file, runtime
 
 _START_SECONDS = 180.0
@@ -60,7 +62,18 @@ def _play(environment: dict[str, str]) -> int:
             demo.terminate()  # does nothing to a demo that has ended
 
 
+def _check_arguments() -> None:
+    """They are the demo's own; a wrong one ends the program before anything is downloaded."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bot.demo.local",
+        description="Play the demo with a small real model on this machine. The first time 1.2 GB are downloaded.",
+    )
+    configure(parser)
+    parser.parse_args()
+
+
 def main() -> int:
+    _check_arguments()
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     cache = cache_folder()

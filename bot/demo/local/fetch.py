@@ -83,9 +83,11 @@ def runtime(cache: Path) -> Path:
 
 
 def _pip(*arguments: str, python: Path | None = None) -> None:
+    """Says nothing unless it fails: pip warns about many a thing that does no harm."""
     command = [str(python or sys.executable), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, cwd=HERE, stdout=sys.stderr, check=False)
+    done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
+        sys.stderr.write(done.stdout)
         raise FetchError(
             f"pip could not get what {arguments[-1]} names; its message is above. "
             "This needs the network, 3 GB of disk, and a platform the runtime has a wheel for (Linux or macOS, 64 bit)."

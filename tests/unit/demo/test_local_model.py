@@ -2,10 +2,12 @@
 
 import hashlib
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+import bot.demo.local.__main__ as local
 from bot.demo.local import fetch
 from bot.demo.local.fetch import FetchError, assemble, cache_folder, model_file
 
@@ -44,10 +46,39 @@ def test_a_changed_model_is_removed_and_refused(tmp_path: Path) -> None:
     assert not (tmp_path / fetch.MODEL).exists()
 
 
-def test_the_download_says_what_it_needs_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_download_says_what_it_needs_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(FetchError, match="needs the network"):
         model_file(tmp_path)
+    assert "ERROR" in capsys.readouterr().err, "pip's own message stands above ours"
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_pip_is_heard_only_when_it_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str], status: int) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho 'WARNING: Location is ignored' >&2\nexit {status}\n")
+    python.chmod(0o755)
+    with pytest.raises(FetchError) if status else nullcontext():
+        fetch._pip("install", "-r", "runtime.txt", python=python)
+    assert capfd.readouterr() == ("", "WARNING: Location is ignored\n" if status else "")
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--keeep", 2), ("--patience=long", 2)])
+def test_arguments_are_read_before_anything_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str, code: int
+) -> None:
+    def download(cache: Path) -> Path:
+        pytest.fail("the model is fetched before the arguments are read")
+
+    monkeypatch.setenv("SKILL_FLEET_LOCAL_MODEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(local, "model_file", download)
+    monkeypatch.setattr("sys.argv", ["local", argument])
+    with pytest.raises(SystemExit) as ended:
+        local.main()
+    assert ended.value.code == code
+    assert not (tmp_path / "cache").exists()
 
 
 def test_every_requirement_is_pinned_by_hash() -> None:
