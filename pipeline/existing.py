@@ -6,7 +6,7 @@ is merely mentioned is not touched.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from pipeline.models import SkillRequest
 
@@ -17,7 +17,7 @@ _CHANGE = (
 _MOST_WORDS_BETWEEN = 4
 
 
-def skill_to_change(request: SkillRequest, names: Iterable[str]) -> str:
+def skill_to_change(request: SkillRequest, names: Collection[str]) -> str:
     """The name among `names` of the skill that the request wants changed; "" when it asks for a new one."""
     if named := request.existing_skill.strip():
         return named
@@ -25,7 +25,9 @@ def skill_to_change(request: SkillRequest, names: Iterable[str]) -> str:
         return ""
     first_line = next((line for line in request.text.splitlines() if line.strip()), "")
     for line in (request.title, first_line):
-        meant = [name for name in dict.fromkeys(names) if _is_to_change(line, name)]
+        words = line.lower()
+        mentioned = [name for name in dict.fromkeys(names) if name.lower() in words]  # of thousands, at most a few
+        meant = [name for name in mentioned if _is_to_change(line, name)]
         if len(meant) == 1:
             return meant[0]
     return ""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline import existing
 from pipeline.existing import skill_to_change
 from pipeline.models import SkillRequest
 
@@ -38,6 +39,20 @@ def test_what_is_named_for_a_change(title: str, text: str, named: str) -> None:
 def test_the_form_s_own_field_decides_where_the_form_was_used() -> None:
     assert skill_to_change(_request("Update changelog-entry", existing_skill="pdf"), NAMES) == "pdf"
     assert skill_to_change(_request("Update changelog-entry", purpose="A new one."), NAMES) == ""
+
+
+def test_of_many_skills_only_those_that_are_mentioned_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for: list[str] = []
+    is_to_change = existing._is_to_change
+
+    def look(line: str, name: str) -> bool:
+        looked_for.append(name)
+        return is_to_change(line, name)
+
+    monkeypatch.setattr(existing, "_is_to_change", look)
+    many = [*(f"skill-{number}" for number in range(2_000)), "PDF-forms"]
+    assert skill_to_change(_request("Update pdf-forms: add a tone"), many) == "PDF-forms"
+    assert looked_for == ["PDF-forms"]
 
 
 def test_a_long_hostile_title_costs_little() -> None:
