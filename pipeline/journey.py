@@ -55,7 +55,7 @@ class PipelineOptions(Value):
     @field_validator("skills_root")
     @classmethod
     def _inside(cls, value: str) -> str:
-        root = value.strip("/") if not value.startswith("/") else value
+        root = value.rstrip("/") or value
         segments = root.split("/") if root else []
         if any(part in ("", ".", "..") or part.lower() == ".git" or "\\" in part for part in segments) or not (
             root.isprintable()

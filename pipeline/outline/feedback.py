@@ -16,7 +16,6 @@ from pipeline.outline.wording import ASKED, OPENS, QUOTE
 from pipeline.routing import terms
 from pipeline.signatures.generation import Done, Edit, Revision, SectionText
 
-_QUOTE = QUOTE
 _PLACE = re.compile(r"^At (?P<file>[^\s:]+)(?::(?P<line>\d+))?(?: \(“(?P<quoted>.*?)”\))?: (?P<words>.*)$", re.DOTALL)
 _ASKED_WITHIN = 2_000
 """Characters at the start of a request in which it says what it asks for; long texts would take patterns minutes."""
@@ -302,22 +301,22 @@ def _suggested(text: str, quoted: str, draft: Draft) -> str:
 _SHORTEN = r"\b(?:shorten|condense|cut down)\b\s+(?:the )?"
 _TO = r"(?:\s+(?:down )?to\s+(?:the first )?(?P<count>\d{1,3})(?:\s+\w+)?)?\W*$"
 _ANY = r"(?:the |a |an |new |another |more |one |this |following )*"
-_SECTION = _QUOTE.format("old") + r"|(?P<bare>[\w -]{3,60}?)"
+_SECTION = QUOTE.format("old") + r"|(?P<bare>[\w -]{3,60}?)"
 _BODY = r"(?:[:,]|\bthat\b|\bsaying\b|\bwhich says\b|\babout\b|–|—| - )\s*(?P<body>.+)"
 _ACTS: tuple[tuple[re.Pattern[str], Act], ...] = (
-    (re.compile(rf"{_SHORTEN}(?:section )?{_QUOTE.format('old')}(?:\s+section)?{_TO}", re.I), _shorten),
+    (re.compile(rf"{_SHORTEN}(?:section )?{QUOTE.format('old')}(?:\s+section)?{_TO}", re.I), _shorten),
     (re.compile(rf"{_SHORTEN}(?P<old>[\w /-]{{3,60}}?)\s+section{_TO}", re.I), _shorten),
-    (re.compile(rf"\b(?:rename|call)\b.*?{_QUOTE.format('old')}.*?(?:to|as|into)?\s*{_QUOTE.format('new')}", re.I | re.S), _rename),
-    (re.compile(rf"\b(?:replace|change|use)\b.*?{_QUOTE.format('old')}\s*(?:with|by|to|for|into)\s*{_QUOTE.format('new')}", re.I | re.S), _replace_text),
+    (re.compile(rf"\b(?:rename|call)\b.*?{QUOTE.format('old')}.*?(?:to|as|into)?\s*{QUOTE.format('new')}", re.I | re.S), _rename),
+    (re.compile(rf"\b(?:replace|change|use)\b.*?{QUOTE.format('old')}\s*(?:with|by|to|for|into)\s*{QUOTE.format('new')}", re.I | re.S), _replace_text),
     (re.compile(r"\b(?:change|set|make|rewrite|update)\b[^:\n]{0,20}\bdescription\b[^:\n]{0,20}(?::|\bto\b)\s*(?P<new>.+)", re.I | re.S), _describe),
-    (re.compile(rf"\b(?:mention|add)\b\s+{_QUOTE.format('new')}\s+(?:in|to) the description", re.I | re.S), _mention),
-    (re.compile(rf"\b(?:remove|delete|drop)\b\s+(?:the )?(?:section )?{_QUOTE.format('old')}(?:\s+section)?\s*\.?$", re.I), _remove_section),
+    (re.compile(rf"\b(?:mention|add)\b\s+{QUOTE.format('new')}\s+(?:in|to) the description", re.I | re.S), _mention),
+    (re.compile(rf"\b(?:remove|delete|drop)\b\s+(?:the )?(?:section )?{QUOTE.format('old')}(?:\s+section)?\s*\.?$", re.I), _remove_section),
     (re.compile(r"\b(?:remove|delete|drop)\b\s+(?:the )?(?:section (?:on |about |called )?)?(?P<old>[\w /-]{3,60}?)\s+section\b", re.I), _remove_section),
-    (re.compile(rf"\b(?:remove|delete|drop)\b.*?{_QUOTE.format('old')}", re.I | re.S), _remove_text),
+    (re.compile(rf"\b(?:remove|delete|drop)\b.*?{QUOTE.format('old')}", re.I | re.S), _remove_text),
     (re.compile(rf"\b(?:add|include|append)\b\s+{_ANY}example\w*\b[^:\n]{{0,60}}(?::|\n)\s*(?P<body>.+)", re.I | re.S), _add_example),
     (re.compile(rf"\b(?:add|include|write)\b\s+{_ANY}section\s+(?:on |about |called |named |titled )?[\"“'`]?(?P<title>[^\"”'`:\n]{{2,80}}?)[\"”'`]?\s*(?::|\bsaying\b|\bthat says\b|\n)\s*(?P<body>.+)", re.I | re.S), _add_section),
     (re.compile(r"\b(?:add|append|include)\b\s+(?:to|under|in)\s+(?:the )?[\"“'`]?(?P<title>[\w /-]{3,60}?)[\"”'`]?(?:\s+section)?\s*:\s*(?P<body>.+)", re.I | re.S), _add_to_section),
-    (re.compile(rf"\b(?:add|append|include)\b\s+{_QUOTE.format('body')}\s+(?:to|under|in)\s+(?:the )?[\"“'`]?(?P<title>[\w /-]{{3,60}}?)[\"”'`]?(?:\s+section)?\s*\.?$", re.I), _add_to_section),
+    (re.compile(rf"\b(?:add|append|include)\b\s+{QUOTE.format('body')}\s+(?:to|under|in)\s+(?:the )?[\"“'`]?(?P<title>[\w /-]{{3,60}}?)[\"”'`]?(?:\s+section)?\s*\.?$", re.I), _add_to_section),
     (re.compile(rf"\b(?:add|include|mention|note)\b\s+{_ANY}(?:gotcha|pitfall|warning|caveat)s?\b\s*{_BODY}", re.I | re.S), _kind_of_item(lambda p: p.gotchas)),
     (re.compile(rf"\b(?:add|include)\b\s+{_ANY}(?:rule|constraint|requirement)s?\b\s*{_BODY}", re.I | re.S), _kind_of_item(lambda p: p.rules)),
     (re.compile(rf"\b(?:add|include)\b\s+{_ANY}steps?\b\s*{_BODY}", re.I | re.S), _kind_of_item(lambda p: p.workflow)),
