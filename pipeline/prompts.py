@@ -6,7 +6,7 @@ They belong to the instructions they were made from: when those changed, the fil
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import dspy
 from pydantic import Field, ValidationError
 
 from pipeline.models import Value
+from pipeline.signatures import generation, understanding, validation
 from pipeline.typed import schema_digest
 
 
@@ -52,8 +53,6 @@ def version(prompts: Mapping[str, str]) -> str:
 
 @cache
 def _version(prompts: tuple[tuple[str, str], ...]) -> str:
-    from pipeline.signatures import generation, understanding, validation
-
     told = []
     for module in (understanding, generation, validation):
         for name, signature in sorted(vars(module).items()):
@@ -72,8 +71,6 @@ def _told(signature: Any) -> list[object]:
 
 def load_prompts(path: Path) -> dict[str, str]:
     """Instructions by the name of their signature. Raises PromptsError."""
-    from pipeline.signatures import generation
-
     try:
         found = Prompts.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -91,4 +88,10 @@ def load_prompts(path: Path) -> dict[str, str]:
 def instructed(signature: Any, prompts: Mapping[str, str]) -> Any:
     """The signature with the instructions found for it, if any."""
     better = prompts.get(str(signature.__name__))
-    return signature if better is None else signature.with_instructions(better)
+    return signature if better is None else _with(signature, better)
+
+
+@lru_cache(maxsize=64)
+def _with(signature: Any, instructions: str) -> Any:
+    """Made once: a new signature would have its prompt and its schema made anew for every call."""
+    return signature.with_instructions(instructions)
