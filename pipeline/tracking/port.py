@@ -23,34 +23,35 @@ class Subject(Value):
     params: dict[str, str] = Field(default_factory=dict, description="what never changes about the job")
 
 
-class Progressed(Value):
-    """The job as it was just saved. `step` grows with every change of its status."""
+class _At(Value):
+    """When it was. `step` grows with every change of the job's status."""
 
-    journey: Journey
-    status: str
-    outcome: Outcome
     step: int = Field(ge=0)
     at: datetime
 
 
-class Took(Value):
+class Progressed(_At):
+    """The job as it was just saved."""
+
+    journey: Journey
+    status: str
+    outcome: Outcome
+
+
+class Took(_At):
     """How long a phase, or one module of it, took."""
 
     phase: Phase
     module: str = ""
     seconds: float
-    step: int = Field(ge=0)
-    at: datetime
 
 
-class HumanFeedback(Value):
+class HumanFeedback(_At):
     """What a person decided or said about the work."""
 
     kind: FeedbackKind
     by: str = ""
     text: str = ""
-    step: int = Field(ge=0)
-    at: datetime
 
 
 Moment = Progressed | Took | HumanFeedback
