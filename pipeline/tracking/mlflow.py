@@ -28,6 +28,8 @@ HTTP_LIMITS = {
 _STATUS: dict[Outcome, str] = {"open": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 _PARENT = "mlflow.parentRunId"
 _REMEMBERED_JOBS = 500
+_VALUES = ""
+"""Where it is remembered which metrics and tags a run has; no file has this path."""
 _FINAL = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "PERMISSION_DENIED"})
 
 
@@ -163,8 +165,11 @@ class MlflowRecorder:
     def _write(self, known: _Known, run_id: str, record: Record, moment: Progressed) -> None:
         from mlflow.entities import RunTag
 
-        tags = [RunTag(f"{PREFIX}{name}", value) for name, value in record.tags.items()]
-        self._client.log_batch(run_id, metrics=self._metrics(record.metrics, moment), tags=tags)
+        values = hash((*record.metrics.items(), *record.tags.items()))
+        if known.written.get((run_id, _VALUES)) != values:
+            tags = [RunTag(f"{PREFIX}{name}", value) for name, value in record.tags.items()]
+            self._client.log_batch(run_id, metrics=self._metrics(record.metrics, moment), tags=tags)
+            known.written[run_id, _VALUES] = values
         for path, text in record.texts.items():
             if known.written.get((run_id, path)) != hash(text):
                 self._client.log_text(run_id, text, path)

@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 import mlflow.artifacts
 import pytest
@@ -77,7 +78,9 @@ async def test_a_job_is_one_run_with_a_child_for_each_phase_across_restarts(
         assert "leave out a revert" in "".join(path.read_text() for path in (folder / "feedback").iterdir())
 
 
-def test_a_run_follows_a_job_that_is_turned_down_taken_up_again_or_deleted(mlflow_server: str) -> None:
+def test_a_run_follows_a_job_that_is_turned_down_taken_up_again_or_deleted(
+    mlflow_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, recorder = MlflowClient(tracking_uri=mlflow_server), MlflowRecorder(mlflow_server)
     job = make_job(status=JobStatus.REJECTED, title="Turned down")
     subject = subject_of(job, "https://api.github.com")
@@ -85,7 +88,17 @@ def test_a_run_follows_a_job_that_is_turned_down_taken_up_again_or_deleted(mlflo
     first, _ = _recorded(client, subject.name)
     assert first.info.status == "KILLED"
 
+    sent: list[str] = []
+    log_batch = recorder._client.log_batch
+
+    def send(run_id: str, **values: Any) -> None:
+        sent.append(run_id)
+        log_batch(run_id, **values)
+
+    monkeypatch.setattr(recorder._client, "log_batch", send)
     recorder.record(subject, progressed(job.moved(JobStatus.RUNNING)))
+    recorder.record(subject, progressed(job.moved(JobStatus.RUNNING)))
+    assert sent == [first.info.run_id], "the phase is as it was, and so is the job the second time"
     assert client.get_run(first.info.run_id).info.status == "RUNNING"
 
     client.delete_run(first.info.run_id)
