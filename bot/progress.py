@@ -18,6 +18,7 @@ from bot.jobs.job import Job, Repository
 from bot.metrics import Metrics
 from bot.repo_config import RepoConfig
 from pipeline.checkpoints import EventType, WorkflowEvent
+from pipeline.models import Phase
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ class Progress:
     def emit(self, job: Job, event: WorkflowEvent) -> None:
         """Take note of an event; never blocks and never fails."""
         watched = self._watched.setdefault(job.key, _Watched(job))
-        watched.job = job
+        watched.job = _in_phase(job, event.phase)
         watched.events.append((job.key, event))
         if event.seconds is not None and event.type is EventType.MODULE_END:
             self._metrics.module_seconds.labels(event.phase, event.module).observe(event.seconds)
@@ -110,3 +111,8 @@ class Progress:
             await self._timeline.add(events)
         except Exception as error:
             _log.info("timeline skipped", job=watched.job.key, reason=str(error)[:200])
+
+
+def _in_phase(job: Job, phase: Phase) -> Job:
+    """The job as people should see it: one run takes it through several phases before it is saved again."""
+    return job.model_copy(update={"journey": job.journey.model_copy(update={"phase": phase})})

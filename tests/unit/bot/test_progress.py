@@ -9,6 +9,7 @@ from bot.jobs.job import JobStatus
 from bot.metrics import Metrics
 from bot.progress import SECONDS_BETWEEN_EDITS, Progress
 from pipeline.checkpoints import EventType, WorkflowEvent
+from pipeline.models import Phase
 from tests.jobs import NOON, make_job
 
 JOB = make_job(status=JobStatus.RUNNING)
@@ -47,8 +48,8 @@ class Around:
         for _ in range(10):
             await asyncio.sleep(0)
 
-    def begins(self, module: str) -> None:
-        event = WorkflowEvent(type=EventType.MODULE_START, phase="understanding", module=module, at=NOON)
+    def begins(self, module: str, phase: Phase = "understanding") -> None:
+        event = WorkflowEvent(type=EventType.MODULE_START, phase=phase, module=module, at=NOON)
         self.progress.emit(JOB, event)
 
 
@@ -65,6 +66,14 @@ async def test_what_happens_within_five_seconds_is_one_edit_that_shows_the_last(
     around.begins("AnalyzeIntent")
     await around.five_seconds_later()
     assert "working out what it is for" in around.edits[-1]
+    await around.progress.quiet(JOB.key)
+
+
+async def test_what_is_done_stands_at_its_phase_although_the_job_is_saved_only_after_the_last() -> None:
+    around = Around()
+    around.begins("GenerateSkillContent", "generation")
+    await around.five_seconds_later()
+    assert "- ✅ **Understanding**\n- 🔄 **Generation**: writing the draft\n- ⬜ **Validation**" in around.edits[-1]
     await around.progress.quiet(JOB.key)
 
 
