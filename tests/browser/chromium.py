@@ -98,7 +98,7 @@ class Watched:
 async def watched(browser: Browser, url: str, **options: Any) -> AsyncIterator[Watched]:
     """A page in a browser profile of its own; fails at the end if anything went wrong on it."""
     context = await browser.new_context(**options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     there = Watched(await context.new_page(), url)
     there.watch()
     try:

@@ -83,7 +83,7 @@ async def an_hour(there: Town, clock: Clock, monkeypatch: pytest.MonkeyPatch) ->
     while due is not None and due < end:
         clock.ahead += max(due - clock(), dt.timedelta())
         service.dispatcher.look_at(due)
-        due = await asyncio.wait_for(noted.get(), 30)
+        due = await asyncio.wait_for(noted.get(), 60)
         tries += 1
     await failing(there)
     return tries

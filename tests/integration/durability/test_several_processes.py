@@ -29,7 +29,7 @@ async def test_the_living_take_over_from_the_dead_and_a_thawed_process_saves_not
                 await deliver_until_accepted(lambda: chance.choice(running).port, number, f"{number}-{event}")
 
         await asyncio.gather(*(talk(number) for number in range(1, jobs + 1)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while line_count(tmp_path, "^end ") < 12:
                 await asyncio.sleep(0.05)
         await dead.kill()

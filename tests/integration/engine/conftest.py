@@ -38,7 +38,7 @@ class Script:
         await self.note(key, [row.delivery for row in rows])
 
     async def until(self, ready: Callable[[list[tuple[str, list[str]]]], bool]) -> None:
-        async with asyncio.timeout(20), self.changed:
+        async with asyncio.timeout(60), self.changed:
             await self.changed.wait_for(lambda: ready(self.seen))
 
 

@@ -52,7 +52,7 @@ async def test_on_sqlite_nothing_connects_to_anywhere_and_every_writer_takes_tur
     with _no_network(monkeypatch):
         service = await start(advance)
         await service.engine.wake([WakeUp("7:1", "a")])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await done.wait()
         from dbos._dbos import _get_dbos_instance
 
@@ -76,10 +76,10 @@ async def test_the_same_wake_up_is_one_task_and_retention_forgets_it(start: Star
 
     service = await start(advance)
     await service.engine.wake([WakeUp("7:1", "once"), WakeUp("7:1", "once")])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await done.wait()
     await service.engine.wake([WakeUp("7:1", "once")])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await service.engine.forget_finished(datetime.now(UTC) + timedelta(minutes=1)):
             await asyncio.sleep(0.05)
     assert ran == ["once"]

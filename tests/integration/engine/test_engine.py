@@ -47,7 +47,7 @@ async def test_tasks_of_one_job_never_overlap_and_those_of_others_do(start: Star
         active.add(key)
         if {"7:1", "7:2"} <= active:
             together.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await together.wait()
         await script.take(key, task, steps)
         active.discard(key)
@@ -106,7 +106,7 @@ async def test_a_failing_event_is_tried_again_and_set_aside_with_its_reason(star
     later = [datetime.now(UTC)]
     service.dispatcher.clock = lambda: later[0]
     await service.put(_event("bad"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (aside := await service.stores.inbox.list_entries(state=SET_ASIDE)):
             later[0] += timedelta(minutes=5)
             await asyncio.sleep(0.05)
@@ -158,7 +158,7 @@ async def test_a_limit_of_github_sets_when_the_job_is_taken_up_again_and_counts_
     now = [datetime.now(UTC)]
     service.dispatcher.clock = lambda: now[0]
     await service.put(_event("a"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not refused or service.engine.running or not await _rests_until(service, minute):
             await asyncio.sleep(0.01)
     assert await service.stores.inbox.due(minute - timedelta(seconds=1)) == []
@@ -296,7 +296,7 @@ async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_
 
     first = await start(block, jobs_per_repository=1, drain_seconds=0)
     await first.put(_event("running", "7:1"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await blocked.wait()
         await first.put(_event("postponed", "7:2"))
         while not first.engine._postponed:

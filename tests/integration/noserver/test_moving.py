@@ -54,7 +54,7 @@ async def test_a_request_begins_in_workflow_runs_goes_on_on_a_server_and_ends_in
         try:
             job = await bot.job(number)
             assert job.status is JobStatus.PENDING_HITL
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not await adopted(bot, number):
                     await asyncio.sleep(0.05)
             await here.github.as_user("morgan").comment(number, f"/skill approve {await here.digest(number)}")

@@ -32,7 +32,7 @@ async def _serves_until_it_is_stopped(state: Path, *arguments: str, environment:
     process = await start(*arguments, "--webhook-secret", "s3cret-s3cret-s3cret", env=environment)
     try:
         assert process.stdout
-        connection = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+        connection = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
         headers = {"Authorization": f"Bearer {connection['people']['riley']}"}
         url = f"{connection['api_url']}/repos/acme/skills/contents/extra.md"
         async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as response:
@@ -42,14 +42,14 @@ async def _serves_until_it_is_stopped(state: Path, *arguments: str, environment:
         assert json.loads((state / "sandbox.json").read_text())["app"]["webhook_secret"] == "s3cret-s3cret-s3cret"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_it_refuses_a_directory_it_did_not_make(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     for arguments in (("--state-dir", str(tmp_path)), ("--seed-dir", str(tmp_path / "none"))):
         process = await start("--port", "0", *arguments)
-        _, errors = await asyncio.wait_for(process.communicate(), 30)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 2
         assert b"skill-fleet sandbox: " in errors
     assert os.listdir(tmp_path) == ["mine.txt"]

@@ -202,7 +202,7 @@ async def test_changes_stream_live_and_can_be_resumed(github: GitHub) -> None:
         seen: list[tuple[str, str, int]] = []
         await riley.react(await riley.comment(number, "hi"), "heart")
         while ("reaction", "created", number) not in seen:
-            line = (await asyncio.wait_for(stream.content.readline(), 10)).decode()
+            line = (await asyncio.wait_for(stream.content.readline(), 60)).decode()
             if line.startswith("data:"):
                 change = json.loads(line[5:])
                 seen.append((change["event"], change["action"], change["number"]))

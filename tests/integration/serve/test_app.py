@@ -150,7 +150,7 @@ async def test_events_of_a_job_are_streamed_from_where_one_left_off_until_it_end
         await stores.timeline.add([("7:1", events[-1])])
         ended = make_job(1, status=JobStatus.PROMOTED, updated_at=datetime.now(UTC))
         await stores.jobs.save(ended, rev=1, done=[], task="t2")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             rest = await response.content.read()
     assert rest.count(b"\nevent: ") == len(events) - 1, "all but the two that were known or read, and the end"
     assert rest.endswith(b"event: end\ndata: {}\n\n")
@@ -203,7 +203,7 @@ async def test_a_locked_database_is_a_503_and_the_redelivery_is_stored_once(
     other.execute("BEGIN IMMEDIATE")
     assert await _deliver(client, "d1") == 503
     other.execute("COMMIT")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await _deliver(client, "d1") != 202:
             pass
     assert len(await service.stores.inbox.list_entries(state="all")) == 1
@@ -219,7 +219,7 @@ async def test_a_corrupted_event_harms_no_other_of_its_job(client: Client) -> No
 
 
 async def _until_closed(stores: Stores) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await stores.inbox.backlog()).open:
             await asyncio.sleep(0.02)
 
