@@ -77,7 +77,7 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
             review.check_requested(turn, event)
         case ev.PhaseEnded():
             outcome.phase_ended(turn, event)
-    return _finish(turn, before=job)
+    return _finish(turn, before=job, again=isinstance(event, ev.Unlocked))
 
 
 def settle(job: Job, effect: fx.Effect, result: fx.EffectResult, facts: Facts) -> Decision:
@@ -112,15 +112,15 @@ def status_body(job: Job, facts: Facts, activity: str = "") -> str:
     return status_comment.render(job, activity=activity, config=facts.config, now=facts.now)
 
 
-def _finish(turn: Turn, before: Job | None) -> Decision:
-    """Let the status comment and the state label follow the job."""
+def _finish(turn: Turn, before: Job | None, *, again: bool = False) -> Decision:
+    """Let the status comment and the state label follow the job. `again`: the last status may not have been taken."""
     job = turn.job
     if lifecycle.is_gone(job):
         return Decision(job, tuple(turn.effects))
     status = fx.ShowStatus(number=job.issue_number, body=status_body(job, turn.facts))
     if before is None:  # the first thing people read below the request
         turn.effects.insert(1, status)
-    elif job != before:
+    elif job != before or again:
         turn.do(status)
     if before is None or job.status is not before.status:
         turn.do(fx.SetState(key=f"state:{job.moves}", number=job.issue_number, label=f"skill:{_label(job)}"))

@@ -86,7 +86,10 @@ def _put_up(turn: Turn, checkpoint: Checkpoint) -> None:
 
 
 def unlocked(turn: Turn) -> None:
-    """The open question again, in case the lock kept it from being asked: its key makes a second one impossible."""
+    """The open question again, in case the lock kept it from being asked: its key makes a second one impossible.
+
+    Everything else that was to be said meanwhile is in the status comment.
+    """
     job, checkpoint = turn.job, turn.job.journey.checkpoint
     if job.status in WAITING and checkpoint is not None:
         _ask(turn, checkpoint)

@@ -135,6 +135,13 @@ class Call:
             return Role.WRITE
         return self.world.role(repo, self.actor)
 
+    def check_open(self, repo: Repository, issue: Issue, what: str) -> None:
+        """Refuses words in a locked conversation. Only people with write access have them there; an App has none,
+        whatever its permissions: https://github.com/renovatebot/renovate/issues/6215"""
+        person = isinstance(self.principal, Person) and self.role(repo) >= Role.WRITE
+        if issue.locked and not person:
+            raise ApiError(403, f"Unable to {what} because issue is locked.")
+
     # --- threads -----------------------------------------------------------------------------------------------------
 
     def number(self, name: str) -> int:

@@ -52,17 +52,17 @@ async def test_a_locked_conversation_gets_its_question_when_it_is_unlocked(there
     morgan = there.github.as_user("morgan")
     await morgan.lock(number)
     before = await there.words(number)
-    # Where an App may write in locked conversations, as in the sandbox, there is nothing to wait for.
-    refusal = '{"message": "Unable to create comment because issue is locked."}'
-    there.github.fault("status", "POST", f"/issues/{number}/comments$", status=403, body=refusal)
     await there.say("morgan", number, "/skill start")
-    assert len(await there.words(number)) == len(before), "nothing can be asked while it is locked"
+    assert await there.words(number) == before, "nothing can be said or changed while it is locked"
+    assert await there.state_label(number) == "needs-answer", "labels can be put on"
     await morgan.delete(f"{morgan.repo}/issues/{number}/lock")
     await there.bot.quiet()
     assert await there.status(number) is JobStatus.PENDING_USER_INPUT
     words = await there.words(number)
     assert len(words) == len(before) + 1
     assert "question" in words[-1]
+    [status] = [body for body in words if body.startswith("### Skill request")]
+    assert "· waiting for an answer" in status, "what the lock kept from being shown is shown"
     await there.assert_nothing_twice(number)
     await _nothing_failed(there)
 

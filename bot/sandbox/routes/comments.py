@@ -1,7 +1,7 @@
 """Comments on issues and pull requests, and reactions on everything."""
 
 from bot.sandbox.calls import Call, Route
-from bot.sandbox.errors import ApiError, invalid, must_be_admin, not_found
+from bot.sandbox.errors import invalid, must_be_admin, not_found
 from bot.sandbox.model import Account, Comment, Issue, Reaction, Repository, Role
 from bot.sandbox.ops import issues as ops
 from bot.sandbox.render import issues as render
@@ -47,8 +47,7 @@ def create_comment(call: Call) -> Reply:
     repo = call.repo(*ANY_WRITE)
     issue = call.thread(repo, "write")
     body = _text(call)
-    if issue.locked and call.role(repo) < Role.WRITE:
-        raise ApiError(403, "Unable to create comment because issue is locked.")
+    call.check_open(repo, issue, "create comment")
     comment = ops.add_comment(call.world, repo, issue, body, call.actor, call.via_app)
     shown = render.comment(call.world.urls, repo, issue, comment)
     return Reply(201, shown, {"Location": str(shown["url"])})
@@ -75,6 +74,7 @@ def update_comment(call: Call) -> Reply:
     repo = call.repo(*ANY_WRITE)
     issue, comment = _find(call, repo)
     _may_change(call, repo, comment.user)
+    call.check_open(repo, issue, "update comment")
     ops.edit_comment(call.world, repo, issue, comment, _text(call), call.actor)
     return Reply(200, render.comment(call.world.urls, repo, issue, comment))
 
@@ -90,19 +90,19 @@ def delete_comment(call: Call) -> Reply:
 # --- reactions -------------------------------------------------------------------------------------------------------
 
 
-def _on(call: Call, level: str) -> tuple[Repository, int, list[Reaction]]:
+def _on(call: Call, level: str) -> tuple[Repository, Issue, list[Reaction]]:
     """The reactions of whatever the path addresses (a review comment, a comment, a thread) and where that is."""
     repo = call.repo(*(ANY_WRITE if level == "write" else ANY_READ))
     if "issue_number" in call.params:
         issue = call.thread(repo, level)
-        return repo, issue.number, issue.reactions
+        return repo, issue, issue.reactions
     if "/pulls/comments/" in call.path:
         found = call.world.find_review_comment(repo, call.number("comment_id"))
         if found is None:
             raise not_found()
-        return repo, found[0].number, found[1].reactions
+        return repo, found[0].issue, found[1].reactions
     issue, comment = _find(call, repo)
-    return repo, issue.number, comment.reactions
+    return repo, issue, comment.reactions
 
 
 def list_reactions(call: Call) -> Reply:
@@ -114,29 +114,30 @@ def list_reactions(call: Call) -> Reply:
 
 def create_reaction(call: Call) -> Reply:
     """Reacting twice with the same content gives the reaction there is, with 200 instead of 201."""
-    repo, number, reactions = _on(call, "write")
+    repo, issue, reactions = _on(call, "write")
     content = call.body.need_text("content")
     if content not in render.CONTENTS:
         raise invalid("Reaction", "content", "invalid")
+    call.check_open(repo, issue, "create reaction")
     for reaction in reactions:
         if reaction.user is call.actor and reaction.content == content:
             return Reply(200, render.reaction(call.world.urls, reaction))
     world = call.world
     made = Reaction(id=world.ids.next("reaction"), user=call.actor, content=content, created_at=world.clock.now())
     reactions.append(made)
-    world.note("reaction", "created", repo, number, call.actor)
+    world.note("reaction", "created", repo, issue.number, call.actor)
     return Reply(201, render.reaction(world.urls, made))
 
 
 def delete_reaction(call: Call) -> Reply:
-    repo, number, reactions = _on(call, "write")
+    repo, issue, reactions = _on(call, "write")
     made = next((reaction for reaction in reactions if reaction.id == call.number("reaction_id")), None)
     if made is None:
         raise not_found()
     if made.user is not call.actor:
         raise must_be_admin()
     reactions.remove(made)
-    call.world.note("reaction", "deleted", repo, number, call.actor)
+    call.world.note("reaction", "deleted", repo, issue.number, call.actor)
     return Reply(204)
 
 

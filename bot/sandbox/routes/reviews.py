@@ -45,6 +45,7 @@ def _remark(given: Body) -> ops.Remark:
 def create_review(call: Call) -> Reply:
     repo = call.repo(WRITE)
     pull = call.pull(repo)
+    call.check_open(repo, pull.issue, "create review")
     event = call.body.choice("event", _EVENTS)
     body = checked_body("PullRequestReview", call.body.text("body")) or ""
     remarks = [_remark(given) for given in call.body.children("comments") or []]
@@ -153,6 +154,7 @@ def list_review_comments(call: Call) -> Reply:
 def create_comment(call: Call) -> Reply:
     repo = call.repo(WRITE)
     pull = call.pull(repo)
+    call.check_open(repo, pull.issue, "create comment")
     answered = call.body.integer("in_reply_to")
     if answered is not None:
         return _reply(call, repo, pull, answered)
@@ -175,7 +177,9 @@ def _reply(call: Call, repo: Repository, pull: Pull, parent_id: int) -> Reply:
 
 def reply_to_comment(call: Call) -> Reply:
     repo = call.repo(WRITE)
-    return _reply(call, repo, call.pull(repo), call.number("comment_id"))
+    pull = call.pull(repo)
+    call.check_open(repo, pull.issue, "create comment")
+    return _reply(call, repo, pull, call.number("comment_id"))
 
 
 def _comment(call: Call, repo: Repository) -> tuple[Pull, ReviewComment]:

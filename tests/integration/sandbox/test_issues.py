@@ -114,7 +114,12 @@ async def test_who_may_change_what(github: GitHub) -> None:
     await morgan.lock(number)
     answer = await riley.request("POST", f"{REPO}/issues/{number}/comments", {"body": "but"})
     assert (answer.status, answer.data["message"]) == (403, "Unable to create comment because issue is locked.")
-    await bot.post(f"{REPO}/issues/{number}/comments", {"body": "allowed"})
+    said = await bot.request("POST", f"{REPO}/issues/{number}/comments", {"body": "no"})
+    edited = await bot.request("PATCH", f"{REPO}/issues/comments/{comment}", {"body": "no"})
+    reacted = await bot.request("POST", f"{REPO}/issues/{number}/reactions", {"content": "eyes"})
+    assert [said.status, edited.status, reacted.status] == [403, 403, 403], "an App is nobody with write access"
+    await bot.post(f"{REPO}/issues/{number}/labels", {"labels": ["bug"]})
+    await morgan.comment(number, "allowed")
     await morgan.delete(f"{REPO}/issues/{number}/lock")
     await riley.comment(number, "now")
 

@@ -175,7 +175,8 @@ def test_a_question_that_a_lock_kept_back_is_asked_when_the_conversation_is_open
     assert job is not None
     assert job.checkpoint_comment_id == 0
     again = decide(job, ev.Unlocked(actor=make.MORGAN), make.facts())
-    assert again.effects == (asked.effects[0],)
+    [status] = [effect for effect in asked.effects if isinstance(effect, fx.ShowStatus)]
+    assert again.effects == (asked.effects[0], status), "what was refused is said, and the status shown, once more"
 
 
 def test_a_permission_that_was_withdrawn_in_the_middle_counts_at_once() -> None:
