@@ -18,6 +18,7 @@ _EFFECTS = {
     "check": "check run",
     "fix": "repair",
     "update_pull": "text of the pull request",
+    "drop_rest": "tidying up",
     "close": "closing",
 }
 _CHECKPOINTS = {

@@ -60,7 +60,13 @@ class Turn:
             return
         people = [self.job.requester, *([self.facts.actor] if self.facts.actor else [])]
         text = addressed(body, people, level)
+        self.keep(rest)
         self.do(fx.Say(key=f"say:{key}", number=number or self.job.issue_number, body=text, rest=rest))
+
+    def keep(self, rest: fx.Rest | None) -> None:
+        """Remember that a text leaves something on a branch of its own."""
+        if rest is not None:
+            self.change(keeps_rest=True)
 
     def say_once(self, what: str, body: str, *, why: Occasion = Occasion.REPLY) -> None:
         """A sentence that is said once in the life of the job."""

@@ -146,6 +146,13 @@ class UpdatePull(Value):
     rest: Rest | None = None
 
 
+class DropRest(Value):
+    """Delete the branch with what found no room, when the request is over: what links to it names commits."""
+
+    kind: Literal["drop_rest"] = "drop_rest"
+    key: str
+
+
 class Close(Value):
     """Close the issue or the pull request `number` if it is open."""
 
@@ -169,6 +176,7 @@ Effect = Annotated[
     | Fix
     | Offer
     | UpdatePull
+    | DropRest
     | Close,
     Field(discriminator="kind"),
 ]

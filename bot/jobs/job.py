@@ -25,6 +25,8 @@ class JobStatus(StrEnum):
 
 WAITING = frozenset({JobStatus.PENDING_USER_INPUT, JobStatus.PENDING_HITL})
 ENDED = frozenset({JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED, JobStatus.EXPIRED, JobStatus.FAILED})
+OVER = frozenset({JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED})
+"""Ends that somebody wanted; the others wait for an answer or a repair, and what they showed is still looked at."""
 RETRYABLE = ENDED - {JobStatus.PROMOTED}
 """What `/skill retry` and the operator's retry take up."""
 CANCELLABLE = frozenset(JobStatus) - ENDED | {JobStatus.FAILED, JobStatus.EXPIRED}
@@ -147,6 +149,7 @@ class Job(Value):
     conflict: bool = Field(
         False, description="the pull request cannot be merged into the default branch as that is now"
     )
+    keeps_rest: bool = Field(False, description="something found no room and stands on a branch of its own")
     onto_base: bool = Field(False, description="the next publication merges the default branch as well")
     reopening: bool = Field(False, description="the next publication may take up a pull request somebody had closed")
     told: frozenset[str] = Field(frozenset(), description="one-time sentences already said, e.g. `denied:LOGIN`")

@@ -10,7 +10,7 @@ from bot.jobs import conversation, lifecycle, outcome, review
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs.decision import Decision, Facts, Turn
-from bot.jobs.job import Job
+from bot.jobs.job import OVER, Job
 from bot.jobs.loops import is_loop
 
 
@@ -117,6 +117,10 @@ def _finish(turn: Turn, before: Job | None, *, again: bool = False) -> Decision:
     job = turn.job
     if lifecycle.is_gone(job):
         return Decision(job, tuple(turn.effects))
+    if job.keeps_rest and job.status in OVER:
+        turn.do(fx.DropRest(key=f"drop_rest:{job.moves}"))
+        turn.change(keeps_rest=False)
+        job = turn.job
     status = fx.ShowStatus(number=job.issue_number, body=status_body(job, turn.facts))
     if before is None:  # the first thing people read below the request
         turn.effects.insert(1, status)

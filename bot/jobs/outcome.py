@@ -133,6 +133,9 @@ def _publish(turn: Turn) -> None:
     if not job.journey.in_review and draft.digest != job.journey.approved_digest:
         raise AssertionError(f"{job.key}: the validated draft is not the approved one")
     summary = "; ".join(change.request for change in _changes(job) if change.outcome == "applied")
+    report_in_full = pull.rest(job, turn.facts.config)
+    rest = fx.Rest(name=f"report-{draft.short_digest}.md", text=report_in_full) if report_in_full else None
+    turn.keep(rest)
     turn.do(
         fx.Publish(
             key=f"publish:{draft.digest}:{job.moves}",
@@ -142,9 +145,7 @@ def _publish(turn: Turn) -> None:
             commit_message=pull.commit_message(job, round_summary=summary),
             title=pull.title(job),
             body=pull.body(job, turn.facts.config),
-            rest=fx.Rest(name=f"report-{draft.short_digest}.md", text=rest)
-            if (rest := pull.rest(job, turn.facts.config))
-            else None,
+            rest=rest,
             known_head=job.pull.seen if job.pull else "",
             reopen=job.reopening,
             onto_base=job.onto_base,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from bot.github.effects.context import Context
-from bot.github.errors import InvalidError
+from bot.github.errors import GoneError, InvalidError
 from bot.github.models import GitObject, Nothing, RepositoryRef
 
 _GIT = "/repos/{owner}/{repo}/git"
@@ -57,3 +57,14 @@ async def move(branch: str, commit: str, context: Context) -> None:
     """Raises InvalidError or ConflictError when `commit` is not on top of what the branch is now."""
     moved: dict[str, JsonValue] = {"sha": commit, "force": False}
     await context.publish.patch(f"{_GIT}/refs/{{ref}}", context.at(ref=f"heads/{branch}"), moved, Nothing)
+
+
+async def delete(branch: str, context: Context) -> None:
+    """A branch that is not there is as good as deleted."""
+    try:
+        await context.publish.delete(f"{_GIT}/refs/{{ref}}", context.at(ref=f"heads/{branch}"))
+    except GoneError:
+        return
+    except InvalidError as error:
+        if not error.says("does not exist"):
+            raise

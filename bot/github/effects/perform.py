@@ -14,6 +14,7 @@ from bot.github.effects.close import close
 from bot.github.effects.context import Context
 from bot.github.effects.pull_body import update_pull
 from bot.github.effects.react import react
+from bot.github.effects.rest import drop_rest
 from bot.github.effects.say import say
 from bot.github.effects.state import set_state
 from bot.github.effects.status import show_status
@@ -23,6 +24,7 @@ from bot.jobs.effects import (
     Amend,
     Check,
     Close,
+    DropRest,
     Effect,
     EffectResult,
     Fix,
@@ -98,6 +100,8 @@ async def _perform(effect: Effect, context: Context) -> EffectResult:
             return await offer(effect, context)
         case UpdatePull():
             return await update_pull(effect, context)
+        case DropRest():
+            return await drop_rest(effect, context)
         case Close():
             return await close(effect, context)
         case _:

@@ -15,6 +15,7 @@ from bot.jobs.effects import (
     Check,
     Close,
     Done,
+    DropRest,
     Publish,
     Published,
     React,
@@ -581,11 +582,12 @@ async def test_what_finds_no_room_is_a_file_on_a_branch_of_its_own(here: Town, k
     again = said.model_copy(update={"key": "say:q", "body": "The same"})
     await here.perform(again, issue)
     (_, first), (_, second) = await here.comments(issue)
-    link = f"/blob/skill-fleet/issue-{issue}/.skill-fleet/issue-{issue}/preview-1a.md>"
+    branch = f"skill-fleet/issue-{issue}"
+    tip = (await here.ask("GET", f"/git/ref/heads/{branch}"))["object"]["sha"]
+    link = f"/blob/{tip}/.skill-fleet/issue-{issue}/preview-1a.md>"
     assert first.startswith("Preview\n\n**In full:** <")
     assert link in first
     assert link in second
-    branch = f"skill-fleet/issue-{issue}"
     file = await here.ask("GET", f"/contents/.skill-fleet/issue-{issue}/preview-1a.md?ref={branch}")
     assert base64.b64decode(file["content"]).decode() == "# All\n\nOf it.\n"
     assert len(await here.ask("GET", f"/commits?sha={branch}")) == 2, "written once"
@@ -597,6 +599,24 @@ async def test_what_finds_no_room_is_a_file_on_a_branch_of_its_own(here: Town, k
     assert [file["filename"] for file in files] == ["skills/release-notes/SKILL.md"], (
         "merging adds nothing but the skill"
     )
+    if kind is not None:
+        here.trouble(kind)
+    await here.perform(DropRest(key="drop_rest:1"), issue)
+    here.log.forget()
+    await here.perform(DropRest(key="drop_rest:1"), issue)
+    assert branch not in {each["name"] for each in await here.ask("GET", "/branches")}
+    kept = await here.ask("GET", f"/contents/.skill-fleet/issue-{issue}/preview-1a.md?ref={tip}")
+    assert base64.b64decode(kept["content"]).decode() == "# All\n\nOf it.\n", "what the link names is still there"
+
+
+async def test_a_branch_of_long_texts_that_somebody_else_committed_to_is_kept(here: Town) -> None:
+    issue = await here.open_issue()
+    branch = f"skill-fleet/issue-{issue}"
+    await here.perform(Say(key="say:p", number=issue, body="Preview", rest=Rest(name="p.md", text="All")), issue)
+    note = base64.b64encode(b"mine").decode()
+    await here.ask("PUT", "/contents/notes.md", message="Note", content=note, branch=branch)
+    await here.perform(DropRest(key="drop_rest:1"), issue)
+    assert branch in {each["name"] for each in await here.ask("GET", "/branches")}
 
 
 async def test_a_repository_that_takes_no_such_branch_is_told_without_the_link(here: Town) -> None:
