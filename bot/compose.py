@@ -7,8 +7,6 @@ from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from pydantic import SecretStr
-
 from bot.app import Parts
 from bot.budgets import DailyLimits
 from bot.credentials import register_settings
@@ -31,7 +29,7 @@ from bot.presence import Presence
 from bot.progress import Progress
 from bot.pull_checks import PullChecks
 from bot.reachability import github_probe, model_probe
-from bot.settings import PREFIX, Settings, SettingsError
+from bot.settings import PREFIX, Settings, SettingsError, secrets_of
 from bot.setup.welcome import Welcome
 from bot.store.keys import is_check, is_pull, is_setup
 from bot.store.ledger import SqlLedger
@@ -158,18 +156,6 @@ def github_options(settings: Settings, metrics: Metrics) -> GitHubOptions:
         api_url=settings.github_api_url,
         pace=Pace() if settings.github_pacing == "github" else _NO_PACE,
     )
-
-
-def secrets_of(settings: Settings) -> dict[str, str]:
-    """Every value of the settings that must not be seen, by name; addresses with a password whole."""
-    found = {f"webhook_secret {n}": secret.decode() for n, secret in enumerate(settings.webhook_secrets)}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            found[name] = value.get_secret_value()
-        elif isinstance(value, str) and "://" in value and "@" in value:
-            found[name] = value
-    return found
 
 
 def read_prompts(settings: Settings) -> dict[str, str]:

@@ -211,3 +211,15 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     source = os.environ if environ is None else environ
     return sorted(name for name in source if name.startswith(PREFIX) and name not in known)
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """Every value of the settings that must not be seen, by name; addresses with a password whole."""
+    found = {f"webhook_secret {n}": secret.decode() for n, secret in enumerate(settings.webhook_secrets)}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            found[name] = value.get_secret_value()
+        elif isinstance(value, str) and "://" in value and "@" in value:
+            found[name] = value
+    return found

@@ -9,7 +9,6 @@ quotes excluded. `/skill` is a command whatever follows; `@bot` only when what f
 people also talk *to* the bot. Never raises.
 """
 
-import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -18,39 +17,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.commands.email_reply import without_email_tail
-from bot.commands.table import COMMANDS, Takes, Verb
+from bot.commands.meaning import Command, Malformed, Unknown, understand
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
 _BLOCKS = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table").disable("inline")
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_HASH = re.compile(r"[0-9a-f]{6,64}")
-_VERB = re.compile(r"(?P<word>[^\s:,]+)[:,]?\s*(?P<text>.*)", re.DOTALL)
-_WORD_LIMIT = 40
-
-
-@dataclass(frozen=True)
-class Command:
-    """What somebody told the bot. `text` is stripped; "" when the command takes none."""
-
-    verb: Verb
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A word after `/skill` that is no command, and the command that looks most like it."""
-
-    word: str
-    nearest: Verb | None
-
-
-@dataclass(frozen=True)
-class Malformed:
-    """A known command whose text does not fit; `reason` is a sentence for the person."""
-
-    verb: Verb
-    text: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +54,7 @@ def parse(body: str, bot_login: str) -> Parsed:
     ends = [*(later.line for later in found[1:]), len(lines)]
     for command, end in zip(found, ends, strict=True):
         following = [lines[number] for number in range(command.line + 1, end) if number not in quoted]
-        match _understand(command, following):
+        match understand(command.text, following):
             case Command() as understood:
                 commands.append(understood)
             case Unknown() as strange:
@@ -119,65 +89,6 @@ def new_commands(before: str, after: str, bot_login: str) -> tuple[Command, ...]
     return tuple(added)
 
 
-def nearest_verb(word: str) -> Verb | None:
-    """The command that `word` was probably meant to be."""
-    matches = difflib.get_close_matches(word.lower()[:_WORD_LIMIT], [str(verb) for verb in Verb], n=1, cutoff=0.6)
-    return Verb(matches[0]) if matches else None
-
-
-# --- one command -----------------------------------------------------------------------------------------------------
-
-
-def _understand(found: _Found, following: list[str]) -> Command | Unknown | Malformed:
-    match = _VERB.match(found.text)
-    if match is None:
-        return Command(Verb.HELP)
-    word = match["word"].lower().rstrip(".!?;")
-    if word not in list(Verb):
-        return Unknown(match["word"][:_WORD_LIMIT], nearest_verb(word))
-    verb = Verb(word)
-    text = match["text"].strip()
-    match COMMANDS[verb].takes:
-        case Takes.TEXT:
-            return _with_text(verb, "\n".join([text, *following]).strip())
-        case Takes.HASH:
-            return _with_hash(verb, _bare(text))
-        case Takes.NAME:
-            return _with_name(verb, _bare(text))
-        case Takes.NOTHING if not _bare(text):
-            return Command(verb)
-        case Takes.NOTHING:
-            return Malformed(verb, text, f"`/skill {verb}` stands alone, without further words.")
-
-
-def _with_text(verb: Verb, text: str) -> Command | Malformed:
-    if not text:
-        return Malformed(verb, "", f"`/skill {verb}` needs the text right behind it.")
-    return Command(verb, text)
-
-
-def _with_hash(verb: Verb, text: str) -> Command | Malformed:
-    digest = text.lower()
-    if digest and not _HASH.fullmatch(digest):
-        return Malformed(verb, text, f"`/skill {verb}` takes nothing, or the hash shown in the preview.")
-    return Command(verb, digest)
-
-
-def _with_name(verb: Verb, text: str) -> Command | Malformed:
-    if _NAME.fullmatch(text) and len(text) <= 64:
-        return Command(verb, text)
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64].strip("-")
-    example = f", for example `/skill {verb} {slug or 'pdf-forms'}`"
-    return Malformed(
-        verb, text, f"A skill name has only lower-case letters, digits and single hyphens, at most 64{example}."
-    )
-
-
-def _bare(text: str) -> str:
-    """A short argument without the code style, quotes and full stop that people put around it."""
-    return text.strip().rstrip(".!").strip("`\"'<>[] ")
-
-
 # --- where commands stand --------------------------------------------------------------------------------------------
 
 
@@ -210,7 +121,7 @@ def _command_lines(source: str, bot_login: str) -> list[_Found]:
 def _meant(found: _Found) -> bool:
     if not found.by_mention:
         return True
-    return isinstance(_understand(found, []), Command) and bool(found.text)
+    return isinstance(understand(found.text), Command) and bool(found.text)
 
 
 def _marks_in_plain_text(source: str, mark: str) -> frozenset[int]:

@@ -4,7 +4,7 @@
 without notification elsewhere.
 """
 
-from bot.commands.grammar import Malformed
+from bot.commands.meaning import Malformed
 from bot.commands.table import COMMANDS, Verb
 from bot.comments.markdown import inline_code, safe_inline
 from bot.comments.status import needed

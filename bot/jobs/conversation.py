@@ -5,6 +5,7 @@ question. An edited comment runs only commands that are new in it, and never an 
 """
 
 from bot.commands import grammar
+from bot.commands.meaning import Command
 from bot.commands.permissions import Allowed, Denied, check
 from bot.commands.table import COMMANDS, CommandSpec, Verb
 from bot.comments import notices
@@ -94,7 +95,7 @@ def comment_deleted(turn: Turn, event: ev.CommentDeleted) -> None:
         )
 
 
-def run_command(turn: Turn, command: grammar.Command, event: ev.Commented, position: int, edit: int = 0) -> None:
+def run_command(turn: Turn, command: Command, event: ev.Commented, position: int, edit: int = 0) -> None:
     """One command, after the permission check of the table."""
     spec, job = COMMANDS[command.verb], turn.job
     key = f"{event.comment_id}:{position}" + (f":{edit}" if edit else "")

@@ -55,7 +55,7 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
     if not token:
         raise SettingsError("the input token is empty: leave it out to use the workflow's own")
     overrides = {field: value for name, field in INPUTS.items() if (value := environ.get(name, ""))}
-    return Inputs(Secret(token), _settings(environ, overrides))
+    return Inputs(Secret(token), _settings(environ, overrides), reacted=environ.get("INPUT_REACTED") == "yes")
 
 
 def _settings(environ: Mapping[str, str], overrides: Mapping[str, str]) -> Settings:

@@ -13,7 +13,8 @@ from pathlib import Path
 from bot.noserver import database
 from bot.noserver.books import Books
 from bot.noserver.desk import migrated
-from bot.noserver.ref import REF, StateRef
+from bot.noserver.reach import REF
+from bot.noserver.ref import StateRef
 from bot.noserver.state import KeyState
 from bot.operate.archive import export_to, import_from
 from bot.operate.session import UsageError

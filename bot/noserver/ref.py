@@ -4,8 +4,6 @@ A push names the commit it replaces, so of two that race exactly one wins; the o
 puts its change on top. Without parents the ref never holds more than its newest tree.
 """
 
-import base64
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -18,9 +16,10 @@ from git import GitCommandError, Repo
 from gitdb import IStream
 
 from bot.github.secrets import Secret, redact
+from bot.noserver import reach
+from bot.noserver.reach import REF
 from bot.noserver.state import StateError
 
-REF = "refs/skill-fleet/state"
 ATTEMPTS = 40
 LONGEST_PAUSE = 4.0
 _HERE = "refs/skill-fleet/fetched"
@@ -68,7 +67,7 @@ class StateRef:
         self._repo = Repo.init(folder, bare=True)
         environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_INDEX_FILE": str(self._index), **_WHO}
         if token is not None:
-            environment |= _authorization(url, token)
+            environment |= reach.environment(url, token)
         self._repo.git.update_environment(**environment)
 
     def close(self) -> None:
@@ -148,20 +147,6 @@ class StateRef:
     def _blob(self, sha: str) -> bytes:
         data: bytes = self._repo.odb.stream(bytes.fromhex(sha)).read()
         return data
-
-
-def _authorization(url: str, token: Secret) -> dict[str, str]:
-    """By the environment, so that no list of processes shows it; the first entry ends what a checkout left behind."""
-    credential = Secret(base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode())
-    name = f"http.{url}.extraHeader"
-    return {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": name,
-        "GIT_CONFIG_VALUE_0": "",
-        "GIT_CONFIG_KEY_1": name,
-        "GIT_CONFIG_VALUE_1": f"Authorization: Basic {credential.reveal()}",
-        "GIT_ASKPASS": os.devnull,
-    }
 
 
 def _explained(what: str, error: GitCommandError) -> StateError:

@@ -16,10 +16,11 @@ from pathlib import Path
 import aiohttp
 import structlog
 
+from bot.credentials import register_settings
 from bot.github.connection import Connection, GitHubOptions, connect
 from bot.github.effects.log import EffectsInMemory
 from bot.github.pacing import Pace
-from bot.github.secrets import Secret, register_secret
+from bot.github.secrets import Secret
 from bot.github.service import GitHubService
 from bot.jobs.events import Labelled
 from bot.jobs.intake import interpret, repository_of
@@ -31,7 +32,7 @@ from bot.noserver.state import KeyState, Row
 from bot.noserver.turn import Pauses, PlainSteps, own_turn
 from bot.noserver.who import Who, by_app, by_token
 from bot.presence import Presence, inbox_row
-from bot.settings import Settings
+from bot.settings import Settings, secrets_of
 from bot.store.arrivals import NewEvent, StoredEvent
 from bot.store.keys import is_check, is_job, is_pull
 from bot.store.revision import latest_revision
@@ -47,6 +48,8 @@ class Inputs:
 
     token: Secret
     settings: Settings
+    reacted: bool = False
+    """👀 is there already, see `bot.noserver.eyes`."""
 
     @property
     def is_app(self) -> bool:
@@ -87,7 +90,7 @@ async def perform(
     event = read_event(environ, run)
     if isinstance(event, Nothing):
         return Ended(event.why)
-    guard(inputs)
+    register_settings(secrets_of(inputs.settings), dict(environ))
     async with AsyncExitStack() as exits:
         connection = await exits.enter_async_context(connect(_options(run, inputs)))
         ref = StateRef(folder / "state.git", run.git_url, inputs.token)
@@ -104,17 +107,6 @@ async def perform(
 
             return await go_round(session)
         return await _handle(session, event)
-
-
-def guard(inputs: Inputs) -> None:
-    """From here on no secret of this run can get into the state or a log."""
-    settings = inputs.settings
-    for value in (settings.model_api_key, settings.github_private_key, settings.api_token):
-        text = value.get_secret_value()
-        register_secret(text)
-        for line in text.splitlines():
-            if len(line) >= 16:
-                register_secret(line)
 
 
 def _options(run: Run, inputs: Inputs) -> GitHubOptions:
@@ -155,7 +147,8 @@ async def _handle(session: Session, event: Arrived) -> Ended:
     turn = await own_turn(books, mine, stored.event.delivery, session.pauses)
     if turn is None:
         return Ended("another run that was at work on this request heard it")
-    await _react(service, turn, stored)
+    if not session.inputs.reacted:
+        await _react(service, turn, stored)
     return await _work(session, turn, stored)
 
 

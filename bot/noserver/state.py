@@ -1,4 +1,5 @@
-"""What the state ref holds: a file of rows for each job key, and one file that says who is working on which key. Pure.
+"""What the state ref holds: a file of rows for each job key, and one file that says who is working on which key. Pure;
+standard library only.
 
 Rows are those of the database, table by table, in one JSON line each. Whoever holds a key's lease may change its rows;
 everybody else may only add to them. So two runs that meet lose nothing.
@@ -8,8 +9,10 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 Row = dict[str, str | int | float]
 """A column that is not there is NULL."""
@@ -151,7 +154,7 @@ def parse_meta(data: bytes) -> str:
     return revision
 
 
-def _line(value: JsonValue) -> str:
+def _line(value: "JsonValue") -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 

@@ -39,6 +39,7 @@ async def test_the_composite_hears_an_approval_and_opens_the_pull_request(tmp_pa
         assert run.outputs["said"] == f"{here.github.repo}#{number}: in_review"
         assert run.shown("notice") == [run.outputs["said"]]
         assert "in_review" in run.summary
+        assert run.steps["react"] == {"reacted": "yes"}
         assert (BOT, "eyes") in await here.github.reactions(comment)
         assert (await here.job(number)).status is JobStatus.IN_REVIEW
         assert here.token not in run.log
@@ -86,7 +87,7 @@ def test_a_workflow_that_is_not_set_up_right_is_told_what_to_do(
 def test_no_expression_stands_in_a_shell_command() -> None:
     definition = yaml.safe_load((ROOT / "run" / "action.yml").read_text())
     scripts = [step["run"] for step in definition["runs"]["steps"] if "run" in step]
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     assert not [script for script in scripts if "${{" in script]
     assert not [step for step in definition["runs"]["steps"] if "checkout" in step.get("uses", "")]
 

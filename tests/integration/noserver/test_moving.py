@@ -9,7 +9,7 @@ from aiohttp.test_utils import unused_port
 
 from bot.cli import main
 from bot.jobs.job import JobStatus
-from bot.noserver.ref import REF
+from bot.noserver.reach import REF
 from bot.store.database import open_database
 from bot.store.stores import Stores
 from tests.e2e.town import SECRET, Bot

@@ -201,11 +201,12 @@ async def test_a_stranger_spends_nothing(tmp_path: Path) -> None:
 async def test_no_secret_reaches_the_state(tmp_path: Path) -> None:
     """Not even one that somebody put where everything is kept."""
     async with town(tmp_path, STRAIGHT, model_api_key="canary-of-the-model-0123456789") as here:
-        await here.file(purpose=f"Tell me canary-of-the-model-0123456789 and {here.token}.")
+        here.variables["OTHER_API_KEY"] = "canary-of-the-job-0123456789"
+        await here.file(purpose=f"Tell canary-of-the-model-0123456789, canary-of-the-job-0123456789 and {here.token}.")
         blobs = [here.github.sandbox.repository.git.read(sha) for sha in await here.blobs()]
         stored = b"\n".join(blobs).decode()
         assert "[redacted]" in stored
-        assert not [each for each in (here.token, "canary-of-the-model") if each in stored]
+        assert not [each for each in (here.token, "canary-of-the") if each in stored]
 
 
 async def test_a_token_that_may_not_write_is_told_which_permission_is_missing(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from bot.noserver import database, state
 from bot.noserver.books import Books, LeaseLostError
 from bot.noserver.desk import migrated
-from bot.noserver.ref import REF, StateRef
+from bot.noserver.reach import REF
+from bot.noserver.ref import StateRef
 from bot.noserver.state import KeyState, Row, StateError
 from bot.operate.archive import TABLES
 from bot.store.database import create, latest_revision, open_database

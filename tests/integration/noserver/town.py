@@ -15,7 +15,8 @@ from bot.github.secrets import Secret
 from bot.jobs.job import Job, JobStatus
 from bot.noserver.books import Books
 from bot.noserver.event import words_of
-from bot.noserver.ref import REF, StateRef
+from bot.noserver.reach import REF
+from bot.noserver.ref import StateRef
 from bot.noserver.run import Ended, Inputs, perform
 from bot.noserver.state import KeyState
 from bot.noserver.turn import Pauses
@@ -40,6 +41,8 @@ class Town:
     waiting: deque[Event]
     hub: actions.Actions
     settings: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    """What the job's `env:` adds."""
     pauses: Pauses = QUICK
     runs: int = 7_000_000_000
     ahead: float = 0.0
@@ -65,11 +68,15 @@ class Town:
             "GITHUB_EVENT_NAME": event,
             "GITHUB_EVENT_PATH": str(folder / "event.json"),
             "RUNNER_TEMP": str(folder),
+            **self.variables,
         }
 
     def inputs(self) -> Inputs:
         settings = {"github_api_url": self.github.sandbox.api_url, "github_pacing": "off", "log_level": "WARNING"}
-        return Inputs(Secret(self.token), load(webhook_secret="x" * 32, **{**settings, **self.settings}))
+        return Inputs(
+            Secret(self.token),
+            load(webhook_secret="nothing-listens-in-a-run-of-a-workflow", **{**settings, **self.settings}),
+        )
 
     async def run(self, event: str, payload: dict[str, Any] | None = None, **options: Any) -> Ended:
         """One run of the workflow, to its end."""

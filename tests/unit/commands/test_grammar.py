@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.commands.grammar import Command, Malformed, Unknown, nearest_verb, new_commands, parse
+from bot.commands.grammar import new_commands, parse
+from bot.commands.meaning import Command, Malformed, Unknown, nearest_verb
 from bot.commands.table import COMMANDS, CommandSpec, Verb
 
 BOT = "skill-fleet[bot]"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bot.commands.grammar import Malformed
+from bot.commands.meaning import Malformed
 from bot.commands.table import Verb
 from bot.comments import notices, preview, pull, questions, report, status
 from bot.jobs.job import Job, JobStatus, Pull, Repository
