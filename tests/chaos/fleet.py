@@ -73,12 +73,12 @@ class Bot:
                 sys.executable, "-m", "bot", "serve", env=environment, stdout=log, stderr=log, cwd=ROOT
             )
 
-    async def wait_until_ready(self, session: aiohttp.ClientSession, seconds: float = 120) -> bool:
-        """False when it died before."""
+    async def wait_until_ready(self, session: aiohttp.ClientSession, seconds: float = 300) -> bool:
+        """False when it died before. Where the machine is loaded an answer takes seconds, too."""
         async with asyncio.timeout(seconds):
             while self.is_alive:
                 with suppress(aiohttp.ClientError, OSError, TimeoutError):
-                    url, limit = f"http://127.0.0.1:{self.port}/readyz", aiohttp.ClientTimeout(total=3)
+                    url, limit = f"http://127.0.0.1:{self.port}/readyz", aiohttp.ClientTimeout(total=60)
                     async with session.get(url, timeout=limit) as response:
                         if response.status == 200:
                             return True
