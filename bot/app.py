@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 from aiohttp import web
 
+from bot import spans
 from bot.api import add_api
 from bot.engine.dispatcher import Dispatcher, OnStored, Schedule
 from bot.engine.lock import FileLock
@@ -164,7 +165,12 @@ class Service:
         return await self.intake.put(event)
 
     async def _advance(self, key: str, task: str, steps: Steps) -> None:
-        with self.metrics.tasks_running.track_inprogress(), self.metrics.task_seconds.time():
+        names = {spans.JOB: key, spans.TASK_ID: task}
+        with (
+            self.metrics.tasks_running.track_inprogress(),
+            self.metrics.task_seconds.time(),
+            spans.span(spans.Name.TASK, names),
+        ):
             await self.parts.advance(key, task, steps)
 
     async def _task_failed(self, key: str, failure: TaskFailure) -> None:
@@ -199,6 +205,7 @@ def create_app(
 ) -> web.Application:
     """The application, not started: opening its database happens when it is run."""
     metrics = Metrics()
+    collected = spans.collect()
     service = Service(
         settings,
         compose,
@@ -212,10 +219,12 @@ def create_app(
     app[SERVICE] = service
     app.cleanup_ctx.append(_lifetime)
     app.on_shutdown.append(_stop_intake)
+    if collected is not None:
+        app.on_cleanup.append(lambda _: collected.close())
     webhook = Webhook(
         keyed(settings.webhook_secrets), service.put, service.metrics.delivery, lambda: not service.stopping
     )
-    app.router.add_post("/webhook", webhook.handle)
+    app.router.add_post("/webhook", spans.of_deliveries(webhook.handle))
     add_health(app, service.stores, service.metrics, lambda: service.state, lambda: service.reachability.look())
     add_api(app, service.stores, settings.api_token.get_secret_value(), lambda: not service.stopping)
     add_job_pages(app, service.stores, settings, service.put, lambda: not service.stopping)

@@ -19,6 +19,7 @@ from bot.github.reconcile import Reconciler
 from bot.github.secrets import Secret
 from bot.github.service import GitHubService
 from bot.github.tokens import BadPrivateKeyError
+from bot.job_spans import JobSpans
 from bot.jobs.advance import Ports, advance_job
 from bot.jobs.claim import Claims
 from bot.jobs.identity import BotIdentity
@@ -101,7 +102,8 @@ def authors_of(settings: Settings) -> Authors:
 def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitHubService, authors: Authors) -> Advance:
     """What brings the job (or the checked pull request) of a key as far as it goes."""
     progress = Progress(github, stores.timeline, metrics, _now)
-    jobs, listener = watched(stores.jobs, progress, authors.tracker, settings.github_api_url)
+    jobs, tracked = watched(stores.jobs, progress, authors.tracker, settings.github_api_url)
+    listener = JobSpans(tracked)
 
     async def interrupted(key: str, after: int) -> bool:
         await stores.lease.hold()  # asked before every new call to the model
@@ -124,6 +126,7 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
                 settings.model_daily_calls_per_repository,
                 settings.model_daily_calls_per_person,
             ).refused,
+            spanned=listener.calls,
             traced=authors.traces.of if authors.traces is not None else lambda _: nullcontext(),
         ),
         identity=github.identity,

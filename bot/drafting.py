@@ -79,6 +79,8 @@ class Drafting:
     """Why the job may not ask a model now; asked only when there is one."""
     traced: Callable[[str], AbstractContextManager[None]] = field(default=lambda _: nullcontext())
     """Given a job's key: marks the model calls made inside, for whoever records them."""
+    spanned: Callable[[CallStore, str], CallStore] = field(default=lambda calls, _: calls)
+    """Given a job's calls and key: the same, watched by whoever measures them."""
     _machinery: asyncio.Future[Machinery] | None = None
 
     async def __call__(self, job: Job, taxonomy: Taxonomy, seen: int, model: str) -> Journey:
@@ -92,7 +94,9 @@ class Drafting:
         runtime = Runtime(
             taxonomy=taxonomy,
             model=chosen,
-            calls=InterruptibleCalls(self.calls(job.key), lambda: self.interrupted(job.key, seen)),
+            calls=self.spanned(
+                InterruptibleCalls(self.calls(job.key), lambda: self.interrupted(job.key, seen)), job.key
+            ),
             emit=lambda event: self.listener.emit(job, event),
             clock=self.clock,
             prompts=self.prompts,

@@ -18,6 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import JsonValue, ValidationError
 from yarl import URL
 
+from bot import spans
 from bot.github import errors, urls
 from bot.github.cache import Lru
 from bot.github.errors import Request
@@ -98,17 +99,19 @@ class Transport(gidgethub.aiohttp.GitHubAPI):
     async def call(self, request: Request, address: str, body: bytes, secret: Secret, scheme: str) -> Answer:
         """One request. Raises gidgethub, aiohttp and value errors as they come, RetryAtError when limited."""
         token = secret.reveal()
-        data, more, _ = await self._make_request(
-            request.method,
-            address,
-            None,
-            body,
-            ACCEPT,
-            oauth_token=token if scheme == "token" else None,
-            jwt=token if scheme == "bearer" else None,
-            content_type=CONTENT_TYPE,
-            extra_headers={"x-github-api-version": API_VERSION},
-        )
+        names = {spans.METHOD: request.method, spans.TEMPLATE: request.template}
+        with spans.span(spans.Name.GITHUB_REQUEST, names):
+            data, more, _ = await self._make_request(
+                request.method,
+                address,
+                None,
+                body,
+                ACCEPT,
+                oauth_token=token if scheme == "token" else None,
+                jwt=token if scheme == "bearer" else None,
+                content_type=CONTENT_TYPE,
+                extra_headers={"x-github-api-version": API_VERSION},
+            )
         return Answer(data, more)
 
     async def sleep(self, seconds: float) -> None:
@@ -149,6 +152,7 @@ class Transport(gidgethub.aiohttp.GitHubAPI):
                 method, target, headers=headers, data=body, allow_redirects=False, timeout=TIMEOUT
             ) as response:
                 self.pacer.observe(response.headers)
+                spans.tell({spans.STATUS: response.status})
                 location = response.headers.get("location", "")
                 if response.status not in REDIRECTS or not location:
                     return await self._read(method, response)

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from bot import repo_config
+from bot import repo_config, spans
 from bot.checks import touched_by
 from bot.commands import codeowners
 from bot.github.cache import Lru
@@ -247,6 +247,13 @@ class GitHubService:
 
     async def perform(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         """Make `effect` stand. Raises TransientError (RetryAtError: when) to be tried again by the caller."""
+        names = {spans.JOB: job_key, spans.EFFECT_KEY: effect.key, spans.EFFECT_KIND: effect.kind}
+        with spans.span(spans.Name.EFFECT, names):
+            result = await self._performed(effect, job_key, repository)
+            spans.tell({spans.OUTCOME: result.kind})
+            return result
+
+    async def _performed(self, effect: Effect, job_key: str, repository: Repository) -> EffectResult:
         try:
             context = await self._context(effect, job_key, repository)
         except GitHubError as error:

@@ -5,12 +5,19 @@ and nobody waits. Exporting is MLflow's own background work. Raises TrackingUnav
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from pipeline.tracking.background import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, reason
 from pipeline.tracking.mlflow import EXPERIMENT, PREFIX, require_mlflow
+
+_COLLECTOR = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +67,10 @@ class Traces:
                 return
 
     def _switch_on(self) -> None:
+        # MLflow would send its traces there instead of to its server, and its metrics by a protocol that is not
+        # installed. A collector is named for the service's own spans, which know it by now.
+        for variable in _COLLECTOR:
+            os.environ.pop(variable, None)
         import mlflow
         import mlflow.dspy
 

@@ -47,12 +47,13 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def test_prompts_and_answers_are_recorded_under_the_job(mlflow_server: str, tmp_path: Path) -> None:
+    collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{unused_port()}"}  # of the service's own spans
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, mlflow_server, str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        env=os.environ | {"PYTHONPATH": os.getcwd()} | collector,
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     found = json.loads(done.stdout.splitlines()[-1])
