@@ -33,7 +33,7 @@ from pipeline.models import (
     Validation,
     Value,
 )
-from pipeline.naming import name_problems, slug
+from pipeline.naming import description_problems, name_problems, slug
 from pipeline.skills.metadata import read_metadata
 
 JourneyStatus = Literal["running", "pending_user_input", "pending_hitl", "completed", "cancelled", "failed"]
@@ -280,6 +280,11 @@ def _fix_structure(journey: Journey, checkpoint: StructureFixCheckpoint, answer:
     wrong_name = checkpoint.current_name != checkpoint.suggested_name
     wrong_description = checkpoint.current_description != checkpoint.suggested_description
     if answer.kind == "accept":
+        if description_problems(checkpoint.suggested_description):
+            raise WrongAnswer(
+                "I have no description to suggest; please say in a sentence what the skill does and when.",
+                ("answer", "cancel"),
+            )
         update["name_override"] = checkpoint.suggested_name
         if wrong_description:
             update["description_override"] = checkpoint.suggested_description

@@ -47,6 +47,9 @@ def structure_fix(checkpoint: StructureFixCheckpoint, requester: str) -> str:
     if renamed:
         given = inline_code(checkpoint.current_name) or "no name"
         parts.append(f"**Name:** {given} → {inline_code(checkpoint.suggested_name)}")
+    if not checkpoint.suggested_description:
+        parts.append("I have no description to suggest. Reply with a sentence that says what the skill does and when.")
+        return "\n\n".join(parts)
     if reworded:
         parts += ["**Suggested description:**", quote(checkpoint.suggested_description)]
     if renamed and reworded:

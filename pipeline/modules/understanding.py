@@ -66,7 +66,10 @@ class GatherRequirementsModule(Step):
 
 @dataclass(frozen=True)
 class Structure:
-    """A name and description, and what the rules say about them; the suggestion is valid and free."""
+    """A name and description, and what the rules say about them; the suggestion is valid and free.
+
+    There is no description to suggest ("") when neither the model nor the request has a word for one.
+    """
 
     name: str
     description: str
@@ -97,13 +100,15 @@ class ValidateStructureModule(Step):
         )
         proposal = answer.proposal
         usable_name = not naming.name_problems(proposal.name, taken) and bool(naming.name_problems(name, taken))
-        usable_text = not naming.description_problems(proposal.description)
+        if naming.description_problems(description):
+            others = [proposal.description, text, *(naming.valid_description(wish) for wish in reversed(wishes))]
+            text = next((other for other in others if not naming.description_problems(other)), "")
         return Structure(
             name,
             description,
             tuple(problems),
             proposal.name if usable_name else (fallback if naming.name_problems(name, taken) else name),
-            proposal.description if usable_text and naming.description_problems(description) else text,
+            text,
         )
 
 
