@@ -1,16 +1,20 @@
 """`skill-fleet create`: the same journey in the terminal; ends with a branch that holds the skill.
 
-Exit status 0: the branch is there; 1: cancelled or failed; 2: usage.
+Exit status 0: the branch is there; 1: cancelled or failed; 2: usage; 130: interrupted. Written is a branch or nothing.
 """
 
 import argparse
 import asyncio
 import getpass
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
@@ -30,7 +34,8 @@ from pipeline.journey import AnswerError, Journey, answer, retry
 from pipeline.lm import ModelSettings, ModelSettingsError, build
 from pipeline.lm.settings import from_environment
 from pipeline.local import LocalRepository, LocalRepositoryError
-from pipeline.models import SkillRequest
+from pipeline.models import SkillDraft, SkillRequest
+from pipeline.naming import description_problems
 from pipeline.prompts import load_prompts
 from pipeline.runtime import MemoryCallStore, Runtime
 from pipeline.workflows.creation import advance
@@ -63,17 +68,45 @@ def run(arguments: argparse.Namespace, console: Console | None = None) -> int:
     """Plays the journey."""
     shown = console or Console()
     try:
+        request = request_from(arguments)
         repository = LocalRepository(arguments.repo)
         settings = model_settings(arguments)
         prompts = load_prompts(Path(named)) if (named := os.environ.get("SKILL_FLEET_PROMPTS")) else {}
     except (LocalRepositoryError, ModelSettingsError, ValueError) as error:
-        Console(stderr=True).print(f"skill-fleet create: {error}", markup=False)
+        Console(stderr=True, soft_wrap=True).print(f"skill-fleet create: {error}", markup=False)
         return UNUSABLE
-    text = sys.stdin.read() if arguments.request == "-" else arguments.request
-    title = arguments.title or text.strip().split("\n")[0][:200]
-    request = SkillRequest(title=title, text=text, existing_skill=arguments.skill, author=getpass.getuser()[:100])
+    if unseen := repository.uncommitted_skills():
+        shown.print(f"Not committed yet, so not looked at: {', '.join(unseen)}", style="yellow", markup=False)
     decide = automatic if arguments.auto_approve else Prompt(shown, approve=arguments.yes)
-    return asyncio.run(play(request, repository, settings, shown, decide, prompts))
+    try:
+        return asyncio.run(play(request, repository, settings, shown, decide, prompts))
+    except KeyboardInterrupt:
+        shown.print("\nStopped; nothing was written.")
+        raise
+
+
+def request_from(arguments: argparse.Namespace) -> SkillRequest:
+    """What is asked for, in one line or from standard input. Raises ValueError."""
+    try:
+        text = sys.stdin.buffer.read().decode() if arguments.request == "-" else arguments.request
+        text.encode()
+    except UnicodeError:
+        raise ValueError("the request is not UTF-8 text") from None
+    if not text.strip():
+        raise ValueError("the request is empty; say in a sentence or more what the skill should do")
+    title = arguments.title.strip() or text.strip().split("\n")[0][:200]
+    try:
+        return SkillRequest(title=title, text=text, existing_skill=arguments.skill, author=_who())
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        raise ValueError(f"the request cannot be used: {problem['loc'][0]}: {problem['msg']}") from None
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()[:100]
+    except (KeyError, OSError):  # a container's user without a name
+        return "somebody"
 
 
 def model_settings(arguments: argparse.Namespace) -> ModelSettings | None:
@@ -120,6 +153,8 @@ async def play(
                 journey = retry(journey) if journey.status == "failed" else answer(journey, decided)
             except AnswerError as error:
                 console.print(str(error), style="yellow", markup=False)
+                if decide is automatic:  # it would say the same again
+                    break
                 continue
             journey = await advance(journey, runtime)
     finally:
@@ -134,16 +169,46 @@ def finish(journey: Journey, repository: LocalRepository, console: Console) -> i
         console.print(journey.failure.message, style="red", markup=False)
         return STOPPED
     if journey.status != "completed" or journey.validation is None:
+        for problem in _unsettled(journey):
+            console.print(problem, style="yellow", markup=False)
         console.print("Stopped; nothing was written.")
         return STOPPED
     draft = journey.validation.draft
-    committed = repository.commit(draft, f"Add the skill {draft.name}\n\n{journey.request.title}\n")
+    try:
+        committed = repository.commit(draft, f"Add the skill {draft.name}\n\n{journey.request.title}\n")
+    except LocalRepositoryError as error:
+        console.print(f"{error}\nThe skill itself is in {_kept(draft)}.", style="red", markup=False, soft_wrap=True)
+        return STOPPED
     how = "as an outline without a language model" if journey.drafter == "outline" else f"by {journey.drafter}"
     console.print(f"Written {how}.", markup=False)
     console.print(
         f"created {draft.path}@{committed.sha[:12]} on branch {committed.branch}", markup=False, soft_wrap=True
     )
     return DONE
+
+
+def _unsettled(journey: Journey) -> list[str]:
+    """What a person would have had to decide."""
+    match journey.checkpoint:
+        case StructureFixCheckpoint() as fix:
+            return list(fix.problems)
+        case ValidateCheckpoint() as validate:
+            return _findings(validate)
+        case _:
+            return []
+
+
+def _findings(validate: ValidateCheckpoint) -> list[str]:
+    return [f"{finding.file}:{finding.line} {finding.severity}: {finding.message}" for finding in validate.findings]
+
+
+def _kept(draft: SkillDraft) -> Path:
+    """A new folder with the skill's files, for one that could not be committed."""
+    folder = Path(tempfile.mkdtemp(prefix="skill-fleet-")) / draft.name
+    for path, text in draft.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
 
 
 class Teller:
@@ -164,7 +229,7 @@ def automatic(journey: Journey) -> Answer | None:
     match journey.checkpoint:
         case ClarifyCheckpoint():
             kind: AnswerKind = "skip"
-        case StructureFixCheckpoint():
+        case StructureFixCheckpoint() as fix if not description_problems(fix.suggested_description):
             kind = "accept"
         case ConfirmCheckpoint() | PreviewCheckpoint():
             kind = "approve"
@@ -187,7 +252,7 @@ class Prompt:
         by = journey.request.author
         if journey.failure is not None:
             self._console.print(journey.failure.message, style="red", markup=False)
-            again = journey.failure.retryable and self._ask("Try again? (yes/no) ").strip().lower().startswith("y")
+            again = journey.failure.retryable and (self._read("Try again? (yes/no) ") or "").lower().startswith("y")
             return Answer(kind="approve", by=by) if again else None
         checkpoint = journey.checkpoint
         if checkpoint is None:
@@ -195,12 +260,19 @@ class Prompt:
         self._show(journey)
         if isinstance(checkpoint, PreviewCheckpoint) and self._approve:
             return Answer(kind="approve", by=by, digest=checkpoint.digest)
-        try:
-            said = self._ask("> ").strip()
-        except EOFError:
+        said = self._read("> ")
+        if said is None:
             return None
         kind = _WORDS.get(said.lower(), _PLAIN[checkpoint.kind])
         return Answer(kind=kind, by=by, text=said)
+
+    def _read(self, prompt: str) -> str | None:
+        """A line; None at the end of the input. Ctrl-C raises KeyboardInterrupt."""
+        try:
+            with _interruptible():
+                return self._ask(prompt).strip()
+        except EOFError:
+            return None
 
     def _show(self, journey: Journey) -> None:
         """The question, and how to answer it."""
@@ -216,8 +288,11 @@ class Prompt:
             case StructureFixCheckpoint() as fix:
                 for problem in fix.problems:
                     show(problem, style="yellow", markup=False)
-                show(f"Suggestion: {fix.suggested_name}: {fix.suggested_description}", markup=False)
-                show("accept, another name, or cancel.")
+                if fix.suggested_description:
+                    show(f"Suggestion: {fix.suggested_name}: {fix.suggested_description}", markup=False)
+                    show("accept, another name, or cancel.")
+                else:
+                    show("Say in a sentence what the skill does and when it is used, or cancel.")
             case ConfirmCheckpoint() as confirm:
                 show(f"{confirm.plan.skill_metadata.name} in {confirm.plan.taxonomy_path}", style="bold", markup=False)
                 for section in confirm.plan.content_outline:
@@ -226,8 +301,8 @@ class Prompt:
             case PreviewCheckpoint() as preview:
                 self._show_preview(preview)
             case ValidateCheckpoint() as validate:
-                for finding in validate.findings:
-                    show(f"{finding.file}:{finding.line} {finding.severity}: {finding.message}", markup=False)
+                for finding in _findings(validate):
+                    show(finding, markup=False)
                 show("approve (when there is no error), what to change, or cancel.")
 
     def _show_preview(self, preview: PreviewCheckpoint) -> None:
@@ -242,3 +317,14 @@ class Prompt:
         for assumption in preview.assumptions:
             self._console.print(f"Assumed: {assumption}", style="dim", markup=False)
         self._console.print("approve, what to change, or cancel.")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """While a person is asked, Ctrl-C ends the asking. The event loop's own way would only mark the task as cancelled,
+    and wait for the answer."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -9,6 +9,7 @@ import git
 from git.objects import Blob
 from git.objects.base import IndexObject
 from gitdb.base import IStream
+from gitdb.exc import ODBError
 
 from pipeline.models import SkillDraft
 from pipeline.skills.taxonomy import MARKETPLACE, PLUGIN, Taxonomy
@@ -47,6 +48,11 @@ class LocalRepository:
         manifests = {str(b.path): _text(b) for b in blobs if str(b.path).endswith((MARKETPLACE, PLUGIN))}
         return Taxonomy.build(skills, paths=paths, manifests=manifests)
 
+    def uncommitted_skills(self) -> list[str]:
+        """The SKILL.md files that differ from the last commit: nothing here sees them."""
+        shown = self._repo.git.status("--porcelain", "-z", "--untracked-files=all", "--", ":(top,glob)**/SKILL.md")
+        return sorted(entry[3:] for entry in shown.split("\0") if entry[2:3] == " ")
+
     async def skill_files(self, path: str) -> dict[str, str] | None:
         """See `pipeline.runtime.SkillFiles`; as of the last commit."""
         tree = self._repo.head.commit.tree / path if path else self._repo.head.commit.tree
@@ -62,7 +68,16 @@ class LocalRepository:
         return found
 
     def commit(self, draft: SkillDraft, message: str) -> Committed:
-        """A new branch `skill/<name>` (numbered when taken) on the last commit, holding the draft."""
+        """A new branch `skill/<name>` (numbered when taken) on the last commit, holding the draft.
+
+        Raises LocalRepositoryError when it cannot be written.
+        """
+        try:
+            return self._commit(draft, message)
+        except (OSError, git.GitError, ODBError) as error:
+            raise LocalRepositoryError(f"The branch could not be written to {self._repo.git_dir}: {error}") from None
+
+    def _commit(self, draft: SkillDraft, message: str) -> Committed:
         index = (
             git.IndexFile.from_tree(self._repo, self._repo.head.commit) if self._repo.head.is_valid() else self._empty()
         )
@@ -84,9 +99,11 @@ class LocalRepository:
 
     def _free_branch(self, wished: str) -> str:
         taken = {head.name for head in self._repo.heads}
+        if wished.partition("/")[0] in taken:  # a branch cannot be a folder, too
+            wished = wished.replace("/", "-")
         number = 1
         branch = wished
-        while branch in taken:
+        while branch in taken or any(name.startswith(f"{branch}/") for name in taken):
             number += 1
             branch = f"{wished}-{number}"
         return branch

@@ -2,13 +2,19 @@
 
 import argparse
 import io
+import shutil
+import signal
 from pathlib import Path
+from typing import cast
 
 import git
 import pytest
+from aiohttp.test_utils import unused_port
 from rich.console import Console
 
 from pipeline import create
+from pipeline.checkpoints import Answer, StructureFixCheckpoint
+from pipeline.journey import Journey, WrongAnswer, answer
 from pipeline.local import LocalRepository
 from tests.scripted_author import Author
 from tests.scripted_model import ScriptedModel
@@ -109,3 +115,111 @@ def test_an_empty_repository_gets_its_first_commit_on_the_branch(tmp_path: Path)
     repo = git.Repo.init(tmp_path / "new")
     assert create.run(arguments(repo, "--auto-approve"), console()[0]) == create.DONE
     assert repo.heads["skill/review-sql-migrations"].commit.parents == ()
+
+
+@pytest.mark.parametrize(
+    ("request_text", "said"),
+    [
+        ("", "the request is empty"),
+        (" \n ", "the request is empty"),
+        ("word " * 20_000, "at most 70000 characters"),
+        ("bad \udcff", "not UTF-8"),
+    ],
+    ids=["empty", "blank", "too_long", "not_text"],
+)
+def test_a_request_that_cannot_be_used_is_refused_in_one_line(
+    repository: git.Repo, capsys: pytest.CaptureFixture[str], request_text: str, said: str
+) -> None:
+    given = arguments(repository, "--auto-approve")
+    given.request = request_text
+    assert create.run(given, console()[0]) == create.UNUSABLE
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("\n") == 1
+
+
+def test_bytes_that_are_no_text_are_refused(
+    repository: git.Repo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe")))
+    given = arguments(repository)
+    given.request = "-"
+    assert create.run(given, console()[0]) == create.UNUSABLE
+    assert "not UTF-8" in capsys.readouterr().err
+
+
+def test_what_nothing_can_be_suggested_for_ends_an_automatic_run_and_says_why() -> None:
+    checkpoint = StructureFixCheckpoint(
+        id="structure",
+        problems=["The description is empty."],
+        current_name="x",
+        current_description="",
+        suggested_name="x",
+        suggested_description="",
+    )
+    asked = create.SkillRequest(title="x", text="x", author="ada")
+    open_ = Journey(request=asked, status="pending_user_input", checkpoint=checkpoint)
+    assert create.automatic(open_) is None
+    with pytest.raises(WrongAnswer, match="no description to suggest"):
+        answer(open_, Answer(kind="accept", by="ada"))
+    shown, out = console()
+    assert create.finish(open_, cast(LocalRepository, None), shown) == create.STOPPED
+    assert "The description is empty." in out.getvalue()
+
+
+def test_ctrl_c_at_a_question_ends_it_at_once(repository: git.Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, out = console()
+    monkeypatch.setattr(shown, "input", lambda prompt: signal.raise_signal(signal.SIGINT) or "cancel")
+    with pytest.raises(KeyboardInterrupt):
+        create.run(arguments(repository), shown)
+    assert out.getvalue().endswith("Stopped; nothing was written.\n")
+    assert [head.name for head in repository.heads] == [repository.active_branch.name]
+
+
+def test_the_end_of_the_input_ends_it_even_when_the_model_has_failed(
+    repository: git.Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(prompt: str) -> str:
+        raise EOFError
+
+    shown, out = console()
+    monkeypatch.setattr(shown, "input", nobody)
+    monkeypatch.setenv("SKILL_FLEET_MODEL_RETRIES", "0")
+    away = f"http://127.0.0.1:{unused_port()}/v1"
+    given = arguments(repository, "--model", "openai/away", "--api-base", away)
+    assert create.run(given, shown) == create.STOPPED
+    assert "could not be reached" in out.getvalue()
+
+
+def test_skills_that_are_not_committed_are_named(repository: git.Repo) -> None:
+    new = Path(repository.working_dir) / "skills" / "new one" / "SKILL.md"
+    new.parent.mkdir()
+    new.write_text("x")
+    (Path(repository.working_dir) / "notes.md").write_text("x")
+    repository.git.checkout("--detach")
+    shown, out = console()
+    assert create.run(arguments(repository, "--auto-approve"), shown) == create.DONE
+    assert "Not committed yet, so not looked at: skills/new one/SKILL.md\n" in out.getvalue()
+
+
+def test_a_branch_called_skill_and_one_below_ours_are_in_nobodys_way(repository: git.Repo) -> None:
+    repository.create_head("skill")
+    assert create.run(arguments(repository, "--auto-approve"), console()[0]) == create.DONE
+    assert "skill-review-sql-migrations" in [head.name for head in repository.heads]
+    repository.delete_head("skill")
+    repository.create_head("skill/review-sql-migrations/draft")
+    assert create.run(arguments(repository, "--auto-approve"), console()[0]) == create.DONE
+    assert "skill/review-sql-migrations-2" in [head.name for head in repository.heads]
+
+
+def test_a_skill_that_cannot_be_committed_is_kept(repository: git.Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(git.Repo, "create_head", full)
+    shown, out = console()
+    assert create.run(arguments(repository, "--auto-approve"), shown) == create.STOPPED
+    assert "No space left on device" in out.getvalue()
+    kept = Path(out.getvalue().rpartition("The skill itself is in ")[2].strip().removesuffix("."))
+    assert "CONCURRENTLY" in (kept / "SKILL.md").read_text()
+    shutil.rmtree(kept.parent)
