@@ -4,15 +4,16 @@ Each request is either carried out on exactly the section it concerns or reporte
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from pipeline.models import Plan
 from pipeline.naming import description_problems
 from pipeline.outline.language import detect
 from pipeline.outline.phrases import PHRASES, Phrases, phrases
 from pipeline.outline.reading import blocks, clean, sentences
-from pipeline.outline.wording import ASKED, OPENS, QUOTE
+from pipeline.outline.wording import OPENS, QUOTE, WORDINGS, asked
 from pipeline.routing import terms
 from pipeline.signatures.generation import Done, Edit, Revision, SectionText
 
@@ -92,7 +93,7 @@ def _carry_out(request: str, place: re.Match[str] | None, draft: Draft, words: P
         note = _suggested(suggestion["text"], place["quoted"] or "", draft)
         outcome = "applied" if note else "rejected"
         return Done(request=shown, outcome=outcome, note=note or "The suggested line was not found in the document.")
-    for pattern, act in (*_ACTS, *_foreign(request, draft)):
+    for pattern, act in chain(_ACTS, _foreign(request, draft)):
         match = pattern.search(request[:_ASKED_WITHIN])
         if match and (note := act(match, request, draft, words)):
             return Done(request=shown, outcome="applied", note=note)
@@ -110,10 +111,10 @@ def _body(match: re.Match[str], request: str) -> str:
     return match["body"] + rest
 
 
-def _foreign(request: str, draft: Draft) -> list[tuple[re.Pattern[str], Act]]:
+def _foreign(request: str, draft: Draft) -> Iterator[tuple[re.Pattern[str], Act]]:
     """The usual requests in the language of the words, then in that of the document, then in the others."""
-    spoken = [detect(request)[0], detect(draft.description)[0], *ASKED]
-    return [(pattern, _KINDS[kind]) for code in dict.fromkeys(spoken) for kind, pattern in ASKED.get(code, ())]
+    spoken = [detect(request)[0], detect(draft.description)[0], *WORDINGS]
+    return ((pattern, _KINDS[kind]) for code in dict.fromkeys(spoken) for kind, pattern in asked(code))
 
 
 # --- the changes -----------------------------------------------------------------------------------------------------

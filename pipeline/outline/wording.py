@@ -6,6 +6,7 @@ A pattern names what it found: `old` and `new`, a section's `title`, the `body` 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 QUOTE = r"(?:[\"“„«`]|(?<!\w)['‘])\s*(?P<{0}>[^\"”“„«»`]+?)\s*(?:[\"”“»`]|['’](?!\w))"
 """A quoted text under a group's name; an apostrophe inside a word is not a quote."""
@@ -207,7 +208,10 @@ OPENS = re.compile(
 )
 """Between two sentences of which the second opens with a verb of change."""
 
-ASKED: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
-    code: tuple((kind, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for kind, pattern in _asked(wording))
-    for code, wording in WORDINGS.items()
-}
+
+@cache
+def asked(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """(what is asked for, pattern) in a language of WORDINGS, none in others. Made when first needed, since all
+    languages together take a tenth of a second, and most processes need none."""
+    patterns = _asked(WORDINGS[code]) if code in WORDINGS else ()
+    return tuple((kind, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for kind, pattern in patterns)
