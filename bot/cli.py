@@ -39,6 +39,13 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a sub-command; returns its exit status (2 for a usage error, 130 when interrupted)."""
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="skill-fleet", description="Agent Skills: requested, written, validated.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
@@ -59,7 +66,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
-    try:
-        return modules[arguments.command].run(arguments)
-    except KeyboardInterrupt:
-        return 130
+    return modules[arguments.command].run(arguments)

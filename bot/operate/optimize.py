@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     examples: list[Example] = []
     try:
+        _check(arguments)
         if arguments.examples is not None:
             examples = read_examples(arguments.examples)
         elif status := run_with_stores(arguments, lambda stores: _from_database(stores, examples)):
@@ -50,6 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"skill-fleet optimize: {error}\n")
         return UNUSABLE
     return _finish(found, arguments.out)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What would otherwise show only after the model was paid. Raises OptimizeError."""
+    if arguments.max_usd is not None and arguments.max_usd <= 0:
+        raise OptimizeError("--max-usd must be more than 0")
+    out: Path = arguments.out
+    if out.is_dir() or not os.access(out if out.exists() else out.resolve().parent, os.W_OK):
+        raise OptimizeError(f"cannot write {out}; name another file with --out")
 
 
 def _model() -> ModelSettings:
@@ -73,7 +83,10 @@ def _agreed(arguments: argparse.Namespace, parts: Split, settings: ModelSettings
         return True
     if not sys.stdin.isatty():
         raise OptimizeError("nobody to ask whether to spend this; say --yes")
-    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    try:
+        return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
 
 
 def _finish(found: Prompts, out: Path) -> int:

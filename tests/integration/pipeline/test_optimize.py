@@ -187,8 +187,14 @@ def test_copies_of_the_program_count_on_one_purse() -> None:
 @pytest.mark.parametrize(
     ("lines", "more", "says"),
     [
-        (None, (), "cannot read"),
+        (None, (), "data.jsonl: No such file or directory\n"),
+        (".", (), "data.jsonl: Is a directory\n"),
         ("{}\n", (), "data.jsonl:1: repository: Field required"),
+        ("\nnot json\n", (), "data.jsonl:2: Invalid JSON"),
+        ("\udcff", (), "data.jsonl: it is not UTF-8 text\n"),
+        ("two", ("--out", "missing/prompts.json"), "cannot write missing/prompts.json; name another file"),
+        ("two", ("--out", "."), "cannot write .; name another file"),
+        ("two", ("--max-usd", "0"), "--max-usd must be more than 0"),
         ("one", (), "at least two repositories are needed"),
         ("two", ("--max-calls", "5"), "--max-calls 5 is too little for these requests: at least"),
     ],
@@ -206,8 +212,10 @@ def test_what_cannot_work_is_said_before_anything_is_spent(
     data = tmp_path / "data.jsonl"
     if lines in ("one", "two"):
         written(data, [example(journey, name) for name in ("a/a", "b/b")[: 1 if lines == "one" else 2]])
+    elif lines == ".":
+        data.mkdir()
     elif lines is not None:
-        data.write_text(lines)
+        data.write_text(lines, errors="surrogateescape")
     assert command.run(arguments("--examples", str(data), *more)) == command.UNUSABLE
     assert says in capsys.readouterr().err
 
@@ -245,6 +253,16 @@ def test_no_repository_is_on_both_sides_and_the_split_is_always_the_same(tmp_pat
     assert 9 <= len(parts.held_out) <= 15
     with pytest.raises(ExamplesError, match="at least two repositories"):
         split(examples[:1])
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 1), (2, 1, 1), (1, 1, 2), (1, 1), (6, 5, 4), (1, 9, 2)])
+def test_at_most_half_is_held_out_where_no_repository_has_more(journey: Journey, sizes: tuple[int, ...]) -> None:
+    examples = [example(journey, f"o/{name}") for name, size in enumerate(sizes) for _ in range(size)]
+    parts = split(examples)
+    alone = len({one.repository for one in parts.held_out}) == 1
+    assert parts.train
+    assert parts.held_out
+    assert alone or len(parts.held_out) <= len(examples) / 2
 
 
 def test_instructions_made_from_others_than_ours_are_refused(tmp_path: Path) -> None:
