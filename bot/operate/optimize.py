@@ -50,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (ExamplesError, ModelSettingsError, OptimizeError) as error:
         sys.stderr.write(f"skill-fleet optimize: {error}\n")
         return UNUSABLE
+    except KeyboardInterrupt:
+        sys.stderr.write("\nskill-fleet optimize: interrupted; nothing was written\n")
+        raise
     return _finish(found, arguments.out)
 
 
