@@ -126,7 +126,8 @@ def _find(folder: str, said: Said, url: str, environ: Mapping[str, str]) -> Row 
         where = [f'"pull_key":"{pull_key(said.repository, said.number)}"', REF]
     else:
         where = ['["jobs",', REF, "--", path_of(f"{said.repository}:{said.number}")]
-    rows = [json.loads(line) for line in git("grep", "-h", "-F", "-e", *where, none=1).splitlines()]
+    found = git("grep", "-h", "-F", "-e", *where, none=1)
+    rows = [json.loads(line) for line in found.split("\n") if line]
     return next((row for table, row in rows if table == "jobs"), None)
 
 

@@ -117,7 +117,8 @@ def render(state: KeyState) -> bytes:
 def parse(data: bytes, path: str) -> KeyState:
     """Raises StateError when the file is not one of ours."""
     try:
-        head, *lines = [json.loads(line) for line in data.decode().splitlines()]
+        # Not splitlines: people write other line ends (U+2028, U+0085) within their words.
+        head, *lines = [json.loads(line) for line in data.decode().removesuffix("\n").split("\n")]
         rows: dict[str, list[Row]] = {}
         for table, row in lines:
             rows.setdefault(table, []).append(dict(row))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from git import Repo
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.noserver import database, state
@@ -153,6 +153,7 @@ def test_joining_loses_nothing_and_doubles_nothing(base: KeyState, mine: KeyStat
     assert set(deliveries(state.merged(base, mine, theirs))) == set(deliveries(mine)) | added
 
 
+@example(["one\u2028two\x85three\x1efour"])
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5))
 def test_rows_come_back_as_they_were_written(texts: list[str]) -> None:
     rows = tuple(event(f"d{number}", body=text, attempts=number) for number, text in enumerate(texts))
