@@ -6,67 +6,39 @@ not stored. When two processes ask at once (one of them presumed dead), the firs
 Answers that come while others are being written become durable together, in one transaction.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 
-from sqlalchemy import Insert, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import bindparam, select
 
-from bot.store.history import count_within, increments_of_call
+from bot.store.history import increments_of_call
 from bot.store.inbox import insert_ignoring_known
 from bot.store.tables import module_calls
-from pipeline.models import Usage
+from bot.store.together import Batch, Together
 from pipeline.runtime import ModuleCall, StoredResult
 
 OnPaid = Callable[[ModuleCall, StoredResult], None]
 """A call was answered and will be on the bill, whatever becomes of the answer."""
 
 _FIND = select(module_calls.c.result).where(
-    module_calls.c.job_key == bindparam("job_key"), module_calls.c.call_key == bindparam("call_key")
+    module_calls.c.job_key == bindparam("job"), module_calls.c.call_key == bindparam("call")
 )
-_TOGETHER = 100
-"""Answers in one transaction; they may be documents."""
-
-
-@cache
-def _insert(dialect: str) -> Insert:
-    statement = insert_ignoring_known(dialect, module_calls, ["job_key", "call_key"])
-    return statement.returning(module_calls.c.job_key, module_calls.c.call_key)
 
 
 def _uncounted(call: ModuleCall, answer: StoredResult) -> None:
     """Nobody counts."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Waiting:
-    """An answer that is not durable yet; `stored` tells whether it was the first for its question."""
-
-    row: dict[str, object]
-    usage: Usage
-    stored: asyncio.Future[bool]
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return str(self.row["job_key"]), str(self.row["call_key"])
-
-
 class PaidCalls:
     """The table of all jobs' answers. One per database and event loop."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._waiting: list[_Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+    def __init__(self, together: Together) -> None:
+        self._together = together
 
     async def find(self, job_key: str, call_key: str) -> StoredResult | None:
-        async with self._engine.connect() as connection:
-            found = await connection.execute(_FIND, {"job_key": job_key, "call_key": call_key})
-            text = found.scalar_one_or_none()
+        wanted = {"job": job_key, "call": call_key}
+        text = await self._together.look(lambda connection: connection.execute(_FIND, wanted).scalar_one_or_none())
         return StoredResult.model_validate_json(text) if text is not None else None
 
     async def add(self, job_key: str, call: ModuleCall, answer: StoredResult, seconds: float) -> bool:
@@ -81,53 +53,15 @@ class PaidCalls:
             "seconds": seconds,
             "created_at": datetime.now(UTC),
         }
-        mine = _Waiting(row, answer.usage, asyncio.get_running_loop().create_future())
-        self._waiting.append(mine)
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-            self._writing.add_done_callback(self._over)
-        return await mine.stored
 
-    async def _write(self) -> None:
-        while self._waiting:
-            some, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-            await self._write_together(some)
+        def add(batch: Batch) -> bool:
+            insert = insert_ignoring_known(batch.connection.dialect.name, module_calls, "job_key", "call_key")
+            new = batch.connection.execute(insert, row).rowcount == 1
+            if new:
+                batch.count(datetime.now(UTC), increments_of_call(call.module, answer.usage))
+            return new
 
-    def _over(self, writing: asyncio.Task[None]) -> None:
-        """Nobody waits for a writer that was cancelled, perhaps before it began."""
-        if writing.cancelled():
-            left, self._waiting = self._waiting, []
-            for each in left:
-                each.stored.cancel()
-
-    async def _write_together(self, some: list[_Waiting]) -> None:
-        try:
-            new = await self._insert(some)
-        except Exception as error:
-            for each in some:
-                if not each.stored.done():
-                    each.stored.set_exception(error)
-            return
-        except asyncio.CancelledError:
-            for each in some:
-                each.stored.cancel()
-            raise
-        for each in some:
-            if not each.stored.done():
-                each.stored.set_result(each in new)
-
-    async def _insert(self, some: list[_Waiting]) -> list[_Waiting]:
-        """Those that were the first for their question, in one transaction."""
-        first: dict[tuple[str, str], _Waiting] = {}
-        for each in some:
-            first.setdefault(each.key, each)
-        async with self._engine.begin() as connection:
-            ordered = [first[key].row for key in sorted(first)]  # in one order, so that two processes never deadlock
-            rows = await connection.execute(_insert(self._engine.dialect.name), ordered)
-            new = [first[job_key, call_key] for job_key, call_key in rows]
-            increments = [part for each in new for part in increments_of_call(str(each.row["module"]), each.usage)]
-            await count_within(connection, datetime.now(UTC), increments)
-        return new
+        return await self._together.write(add)
 
 
 class JobCalls:

@@ -7,10 +7,11 @@ for want of the lock). Nothing awaits the network or the engine inside a transac
 import asyncio
 import sqlite3
 import sys
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import create_engine, event, inspect, make_url, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -21,6 +22,7 @@ from bot.store.tables import metadata
 from bot.store.turns import TurnTaking
 
 BUSY_TIMEOUT_MS = 30_000
+READERS = 4
 
 
 class DatabaseError(Exception):
@@ -29,10 +31,16 @@ class DatabaseError(Exception):
 
 @dataclass(frozen=True)
 class Database:
-    """An open database. `engine` is ours; `sync_url` is what synchronous users (Alembic, DBOS) connect to."""
+    """An open database. `sync_url` is what others (Alembic, DBOS) connect to.
+
+    `engine` is for whoever awaits each statement, `direct` for whole transactions in a thread (`bot.store.together`).
+    """
 
     engine: AsyncEngine
+    direct: Engine
     sync_url: str
+    writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "store-write"))
+    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, "store-read"))
 
     @property
     def is_sqlite(self) -> bool:
@@ -44,6 +52,9 @@ class Database:
         return Path(make_url(self.sync_url).database or "")
 
     async def close(self) -> None:
+        for threads in (self.writer, self.readers):
+            await asyncio.to_thread(threads.shutdown)
+        self.direct.dispose()
         await self.engine.dispose()
 
 
@@ -83,11 +94,15 @@ def open_database(url: str) -> Database:
         folder = Path(synchronous.database or "").parent
         if not folder.is_dir():
             raise DatabaseError(f"The folder {folder} of the database does not exist. Create it or change the URL.")
-        engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, connect_args={"factory": TurnTaking})
-        event.listen(engine.sync_engine, "connect", configure_sqlite)
+        ours = {"connect_args": {"factory": TurnTaking}}
+        engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, **ours)
+        direct = create_engine(synchronous, pool_size=READERS + 1, max_overflow=0, **ours)
+        for each in (engine.sync_engine, direct):
+            event.listen(each, "connect", configure_sqlite)
     else:
         engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    return Database(engine, synchronous.render_as_string(hide_password=False))
+        direct = create_engine(synchronous, pool_size=READERS + 1, max_overflow=0, pool_pre_ping=True)
+    return Database(engine, direct, synchronous.render_as_string(hide_password=False))
 
 
 def configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry | None = None) -> None:

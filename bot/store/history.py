@@ -4,15 +4,15 @@ Written in the transactions that make it true (a job's save, a paid call's inser
 by `bot.figures` alone. For showing and measuring, never for control flow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 
-from sqlalchemy import Insert, select
+from sqlalchemy import Connection, Insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.jobs.job import Job, JobStatus
 from bot.store.inbox import insert_ignoring_known
@@ -98,24 +98,23 @@ def increments_of_call(module: str, usage: Usage) -> list[Increment]:
     ]
 
 
-async def count_within(connection: AsyncConnection, at: datetime, increments: Sequence[Increment]) -> None:
-    """Add to the figures of a day. Last in its transaction and in one order, so that two never wait for each other."""
-    sums: dict[tuple[str, str], tuple[int, float]] = {}
-    for each in increments:
-        key = each.figure.value, each.name[:80]
-        count, amount = sums.get(key, (0, 0.0))
-        sums[key] = count + each.count, amount + each.amount
-    if not sums:
-        return
-    day = at.date().isoformat()
-    rows = [
-        {"day": day, "figure": figure, "name": name, "count": count, "amount": amount}
-        for (figure, name), (count, amount) in sorted(sums.items())
-    ]
-    await connection.execute(_upsert(connection.dialect.name), rows)
+def count_within(connection: Connection, counted: Iterable[tuple[datetime, Sequence[Increment]]]) -> None:
+    """Add to the figures of days. Last in its transaction and in one order, so that two never wait for each other."""
+    sums: dict[tuple[str, str, str], tuple[int, float]] = {}
+    for at, increments in counted:
+        for each in increments:
+            key = at.date().isoformat(), each.figure.value, each.name[:80]
+            count, amount = sums.get(key, (0, 0.0))
+            sums[key] = count + each.count, amount + each.amount
+    if sums:
+        rows = [
+            {"day": day, "figure": figure, "name": name, "count": count, "amount": amount}
+            for (day, figure, name), (count, amount) in sorted(sums.items())
+        ]
+        connection.execute(_upsert(connection.dialect.name), rows)
 
 
-async def note_move_within(connection: AsyncConnection, job: Job, now: datetime) -> None:
+def note_move_within(connection: Connection, job: Job, now: datetime) -> None:
     """A job came into its status with this save."""
     checkpoint = job.journey.checkpoint
     values = {
@@ -126,7 +125,7 @@ async def note_move_within(connection: AsyncConnection, job: Job, now: datetime)
         "phase": job.journey.phase,
         "checkpoint": checkpoint.kind if checkpoint else "",
     }
-    await connection.execute(insert_ignoring_known(connection.dialect.name, job_moves, ["job_key", "number"]), values)
+    connection.execute(insert_ignoring_known(connection.dialect.name, job_moves, "job_key", "number"), values)
 
 
 @cache

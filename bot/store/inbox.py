@@ -7,9 +7,10 @@ A row is open until `done_by` names the task that handled it. A row that keeps f
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Row, RowMapping, case, func, null, select, tuple_, update
+from sqlalchemy import Connection, Insert, RowMapping, Table, bindparam, case, func, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -48,6 +49,17 @@ PATIENT_TRIES = 5
 """What only has to wait for something outside is counted no further than this: looked at every five minutes."""
 PATIENCE = timedelta(hours=24)
 """How long; afterwards it counts as failing like anything else."""
+
+
+_OPEN_ROWS = (
+    select(inbox)
+    .where(inbox.c.key == bindparam("job"), inbox.c.done_by.is_(None))
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit"))
+)
+_OPEN_AFTER = select(inbox.c.event, inbox.c.action).where(
+    inbox.c.key == bindparam("job"), inbox.c.done_by.is_(None), inbox.c.id > bindparam("after")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +112,11 @@ def retry_delay(attempts: int) -> timedelta:
     return RETRIES[min(attempts, len(RETRIES) - 1)]
 
 
-def insert_ignoring_known(dialect: str, table: Any, conflict: Sequence[str]) -> Insert:
+@cache
+def insert_ignoring_known(dialect: str, table: Table, *conflict: str) -> Insert:
     """An insert whose `rowcount` says whether the row was new (SQLAlchemy drops the count of inserts unless told)."""
-    if dialect == "sqlite":
-        statement: Insert = sqlite.insert(table).on_conflict_do_nothing(index_elements=conflict)
-    else:
-        statement = postgresql.insert(table).on_conflict_do_nothing(index_elements=conflict)
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement: Insert = insert(table).on_conflict_do_nothing(index_elements=conflict)
     return statement.execution_options(preserve_rowcount=True)
 
 
@@ -122,25 +133,24 @@ class Inbox:
     async def add(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Store the events that are not known yet, all in one transaction, in order; returns those that were new."""
         async with self._engine.begin() as connection:
-            return await self.add_within(connection, events)
+            return await connection.run_sync(self.add_within, events)
 
     async def add_closing_orphans(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """As `add`; talk that concerns no job is done in the same transaction."""
         async with self._engine.begin() as connection:
-            stored = await self.add_within(connection, events)
+            stored = await connection.run_sync(self.add_within, events)
             talk = [new.id for new in stored if new.event.talk]
             closed = await self._close_orphans(connection, talk, datetime.now(UTC)) if talk else set()
         return [replace(new, closed=True) if new.id in closed else new for new in stored]
 
-    async def add_within(self, connection: AsyncConnection, events: Sequence[NewEvent]) -> list[StoredEvent]:
+    def add_within(self, connection: Connection, events: Sequence[NewEvent]) -> list[StoredEvent]:
         by_delivery: dict[str, NewEvent] = {}
         for event in events:
             by_delivery.setdefault(event.delivery, event)
         new: list[StoredEvent] = []
         for some in batched(list(by_delivery.values()), ROWS_PER_INSERT):
             parameters = tuple(value for event in some for value in row_of(event, self._time))
-            rows = await connection.exec_driver_sql(self._insert(len(some)), parameters)
-            for row in rows:
+            for row in connection.exec_driver_sql(self._insert(len(some)), parameters):
                 event = by_delivery[row.delivery]
                 new.append(StoredEvent(row.id, event.key, event))
         return sorted(new, key=lambda stored: stored.id)
@@ -157,20 +167,8 @@ class Inbox:
 
     async def open_rows(self, key: str, limit: int = 200) -> list[InboxRow]:
         """The rows of this job that nobody has dealt with, oldest first."""
-        query = select(inbox).where(inbox.c.key == key, inbox.c.done_by.is_(None)).order_by(inbox.c.id).limit(limit)
         async with self._engine.connect() as connection:
-            return [_inbox_row(row) for row in await connection.execute(query)]
-
-    async def has_open_after(self, key: str, after: int, events: Collection[tuple[str, str]]) -> bool:
-        """Is there an open row newer than `after` that is one of these (event, action) pairs?"""
-        query = (
-            select(inbox.c.id)
-            .where(inbox.c.key == key, inbox.c.done_by.is_(None), inbox.c.id > after)
-            .where(tuple_(inbox.c.event, inbox.c.action).in_(list(events)))
-            .limit(1)
-        )
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).first() is not None
+            return await connection.run_sync(open_rows_within, key, limit)
 
     async def due(self, now: datetime, limit: int = 500) -> list[OpenKey]:
         """Keys with open rows whose next try is due, longest waiting first."""
@@ -314,7 +312,7 @@ class Inbox:
 
     async def mark_done(self, ids: Collection[int], by: str, now: datetime) -> None:
         async with self._engine.begin() as connection:
-            await mark_done_within(connection, ids, by, now)
+            await connection.run_sync(mark_done_within, ids, by, now)
 
     async def rekey(self, ids: Collection[int], key: str, now: datetime) -> None:
         """These open rows belong to the job `key`, and are due at once."""
@@ -367,13 +365,35 @@ class Inbox:
             await connection.execute(statement)
 
 
-async def mark_done_within(connection: AsyncConnection, ids: Iterable[int], by: str, now: datetime) -> None:
+def mark_done_within(connection: Connection, ids: Iterable[int], by: str, now: datetime) -> None:
     """Rows that are open are done now, by this task; rows already done stay as they are."""
-    await connection.execute(
+    connection.execute(
         update(inbox)
         .where(inbox.c.id.in_(list(ids)), inbox.c.done_by.is_(None))
         .values(done_by=by, done_at=now, error=None)
     )
+
+
+def open_rows_within(connection: Connection, key: str, limit: int = 200) -> list[InboxRow]:
+    rows = connection.execute(_OPEN_ROWS, {"job": key, "limit": limit})
+    return [
+        InboxRow(
+            id=row.id,
+            key=row.key,
+            event=row.event,
+            action=row.action,
+            delivery=row.delivery,
+            received_at=row.received_at,
+            body=row.body,
+        )
+        for row in rows
+    ]
+
+
+def has_open_after_within(connection: Connection, key: str, after: int, events: Collection[tuple[str, str]]) -> bool:
+    """Is there an open row newer than `after` that is one of these (event, action) pairs?"""
+    found = connection.execute(_OPEN_AFTER, {"job": key, "after": after})
+    return any((row.event, row.action) in events for row in found)
 
 
 def batched(events: Sequence[NewEvent], size: int) -> Iterator[Sequence[NewEvent]]:
@@ -409,18 +429,6 @@ def sqlite_time(value: datetime) -> str:
 
 def _as_it_is(value: datetime) -> datetime:
     return value
-
-
-def _inbox_row(row: Row[Any]) -> InboxRow:
-    return InboxRow(
-        id=row.id,
-        key=row.key,
-        event=row.event,
-        action=row.action,
-        delivery=row.delivery,
-        received_at=row.received_at,
-        body=row.body,
-    )
 
 
 def _entry(row: RowMapping) -> InboxEntry:

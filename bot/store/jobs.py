@@ -1,22 +1,30 @@
 """The jobs table behind `ports.JobStore`: saves are guarded by the revision and safe to repeat for the same task."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.jobs.events import CANCEL, OWN_EVENT, PROMOTED, WORK
+from bot.jobs.events import CANCEL, OWN_EVENT, PROMOTED, WORK, InboxRow
 from bot.jobs.job import ENDED, Job, JobStatus, Pull
 from bot.jobs.ports import Loaded, SupersededError
-from bot.store.history import Before, count_within, increments_of, note_move_within
-from bot.store.inbox import Inbox, NewEvent, insert_ignoring_known, mark_done_within
+from bot.store.history import Before, increments_of, note_move_within
+from bot.store.inbox import (
+    Inbox,
+    NewEvent,
+    has_open_after_within,
+    insert_ignoring_known,
+    mark_done_within,
+    open_rows_within,
+)
 from bot.store.keys import pull_key
 from bot.store.listed import Listed
 from bot.store.tables import jobs
+from bot.store.together import Batch, Together
 
 INTERRUPTING = frozenset(
     {
@@ -67,6 +75,12 @@ def _promoted(job: Job, pull: Pull) -> NewEvent:
     )
 
 
+_FIND = select(jobs).where(jobs.c.key == bindparam("job"))
+_OURS = and_(jobs.c.key == bindparam("job"), jobs.c.rev == bindparam("revision"))
+_BEFORE = select(jobs.c.status, jobs.c.status_since, jobs.c.updated_at, jobs.c.draft).where(_OURS)
+_UPDATE = update(jobs).where(_OURS)
+
+
 @dataclass(frozen=True, slots=True)
 class JobRow:
     """A job with what the table knows beyond it."""
@@ -93,72 +107,63 @@ def _now() -> datetime:
 class Jobs:
     """Implements `ports.JobStore`; the rest serves timers, operators and the API."""
 
-    def __init__(self, engine: AsyncEngine, inbox: Inbox, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, engine: AsyncEngine, inbox: Inbox, together: Together, clock: Callable[[], datetime] = _now
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._inbox = inbox
-        self._insert = insert_ignoring_known(engine.dialect.name, jobs, ["key"])
+        self._together = together
 
     async def load(self, key: str) -> Loaded:
-        row = await self.find(key)
-        rows = await self._inbox.open_rows(key)
+        def look(connection: Connection) -> tuple[Row[Any] | None, list[InboxRow]]:
+            return connection.execute(_FIND, {"job": key}).first(), open_rows_within(connection, key)
+
+        found, rows = await self._together.look(look)
+        row = _job_row(found) if found is not None else None
         return Loaded(job=row.job if row else None, rev=row.rev if row else 0, rows=rows)
 
     async def save(self, job: Job, *, rev: int, done: Sequence[int], task: str) -> int:
-        async with self._engine.begin() as connection:
-            # The job's own time is that at which its turn began: a phase ran since, so it is no time to measure by.
-            now = self._clock()
-            before = await self._before(connection, job.key, rev)
-            since = before.since if job.status is before.status else now
-            written = await self._write(connection, job, rev, task, since)
-            if not written:
-                await self._assert_own(connection, job.key, rev, task)
-            elif job.status is JobStatus.RUNNING:
-                await self._inbox.add_within(connection, [_work(job, rev + 1)])
-            elif job.status is JobStatus.PROMOTED and job.pull is not None:
-                await self._inbox.add_within(connection, [_promoted(job, job.pull)])
-            if done:
-                await mark_done_within(connection, done, task, datetime.now(UTC))
-            if written:
-                if job.status is not before.status:
-                    await note_move_within(connection, job, now)
-                await count_within(connection, now, increments_of(before, job, now))
+        # The job's own time is that at which its turn began: a phase ran since, so it is no time to measure by.
+        now, columns = self._clock(), _columns(job)
+        await self._together.write(lambda batch: self._save(batch, job, columns, rev, done, task, now))
         return rev + 1
 
-    @staticmethod
-    async def _before(connection: AsyncConnection, key: str, rev: int) -> Before:
-        if rev == 0:
-            return Before()
-        query = select(jobs.c.status, jobs.c.status_since, jobs.c.updated_at, jobs.c.draft)
-        found = (await connection.execute(query.where(jobs.c.key == key, jobs.c.rev == rev))).first()
-        if found is None:
-            return Before()
-        return Before(JobStatus(found.status), found.status_since or found.updated_at, found.draft)
-
-    async def _write(self, connection: AsyncConnection, job: Job, rev: int, task: str, since: datetime | None) -> bool:
-        values = {**_columns(job), "rev": rev + 1, "last_task": task, "status_since": since}
-        if rev == 0:
-            new = self._insert.values(key=job.key, created_at=job.created_at, **values)
-            return (await connection.execute(new)).rowcount == 1
-        result = await connection.execute(update(jobs).where(jobs.c.key == job.key, jobs.c.rev == rev).values(**values))
-        return result.rowcount == 1
-
-    @staticmethod
-    async def _assert_own(connection: AsyncConnection, key: str, rev: int, task: str) -> None:
-        """A row already at the next revision by the same task is our own commit before a crash."""
-        found = (await connection.execute(select(jobs.c.rev, jobs.c.last_task).where(jobs.c.key == key))).first()
-        if found is None or tuple(found) != (rev + 1, task):
-            raise SupersededError(f"{key}: revision {rev} was expected, {found.rev if found else 'none'} is stored")
+    def _save(
+        self,
+        batch: Batch,
+        job: Job,
+        columns: Mapping[str, object],
+        rev: int,
+        done: Sequence[int],
+        task: str,
+        now: datetime,
+    ) -> None:
+        connection = batch.connection
+        before = _before(connection, job.key, rev)
+        since = before.since if job.status is before.status else now
+        written = _written(connection, job, {**columns, "last_task": task, "status_since": since}, rev)
+        if not written:
+            _assert_own(connection, job.key, rev, task)
+        elif job.status is JobStatus.RUNNING:
+            self._inbox.add_within(connection, [_work(job, rev + 1)])
+        elif job.status is JobStatus.PROMOTED and job.pull is not None:
+            self._inbox.add_within(connection, [_promoted(job, job.pull)])
+        if done:
+            mark_done_within(connection, done, task, datetime.now(UTC))
+        if written:
+            if job.status is not before.status:
+                note_move_within(connection, job, now)
+            batch.count(now, increments_of(before, job, now))
 
     async def discard(self, key: str, *, done: Sequence[int], task: str) -> None:
-        await self._inbox.mark_done(done, task, datetime.now(UTC))
+        await self._together.write(lambda batch: mark_done_within(batch.connection, done, task, datetime.now(UTC)))
 
     async def interrupted(self, key: str, after: int) -> bool:
-        return await self._inbox.has_open_after(key, after, INTERRUPTING)
+        return await self._together.look(lambda connection: has_open_after_within(connection, key, after, INTERRUPTING))
 
     async def find(self, key: str) -> JobRow | None:
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(select(jobs).where(jobs.c.key == key))).first()
+        row = await self._together.look(lambda connection: connection.execute(_FIND, {"job": key}).first())
         return _job_row(row) if row is not None else None
 
     async def find_by_pull(self, repo_id: int, number: int) -> JobRow | None:
@@ -284,6 +289,31 @@ class Jobs:
         query = select(jobs.c.key).where(or_(*conditions), jobs.c.status.not_in([status.value for status in ENDED]))
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
+
+
+def _before(connection: Connection, key: str, rev: int) -> Before:
+    if rev == 0:
+        return Before()
+    found = connection.execute(_BEFORE, {"job": key, "revision": rev}).first()
+    if found is None:
+        return Before()
+    return Before(JobStatus(found.status), found.status_since or found.updated_at, found.draft)
+
+
+def _written(connection: Connection, job: Job, columns: Mapping[str, object], rev: int) -> bool:
+    """Was the job written? Not when its revision is another one by now."""
+    values = {**columns, "rev": rev + 1}
+    if rev == 0:
+        new = insert_ignoring_known(connection.dialect.name, jobs, "key")
+        return connection.execute(new, {"key": job.key, "created_at": job.created_at, **values}).rowcount == 1
+    return connection.execute(_UPDATE, {"job": job.key, "revision": rev, **values}).rowcount == 1
+
+
+def _assert_own(connection: Connection, key: str, rev: int, task: str) -> None:
+    """A row already at the next revision by the same task is our own commit before a crash."""
+    found = connection.execute(select(jobs.c.rev, jobs.c.last_task).where(jobs.c.key == key)).first()
+    if found is None or tuple(found) != (rev + 1, task):
+        raise SupersededError(f"{key}: revision {rev} was expected, {found.rev if found else 'none'} is stored")
 
 
 def _keys(

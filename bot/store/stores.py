@@ -16,6 +16,7 @@ from bot.store.jobs import Jobs
 from bot.store.lease import Lease
 from bot.store.tables import effects, inbox, job_events, job_moves, jobs, module_calls
 from bot.store.timeline import Timeline
+from bot.store.together import Together
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,21 @@ class Stores:
     lease: Lease
     history: History
     paid: PaidCalls
-
     on_paid: OnPaid | None = None
 
     @classmethod
     def over(cls, database: Database, *, on_paid: OnPaid | None = None, on_effect: OnEffect | None = None) -> "Stores":
-        events, instances = Inbox(database.engine), Instances(database.engine)
+        events, instances, together = Inbox(database.engine), Instances(database.engine), Together(database)
         return cls(
             database=database,
             inbox=events,
-            jobs=Jobs(database.engine, events),
+            jobs=Jobs(database.engine, events, together),
             effects=Effects(database.engine, on_effect) if on_effect else Effects(database.engine),
-            timeline=Timeline(database.engine),
+            timeline=Timeline(database.engine, together),
             instances=instances,
             lease=Lease(instances),
             history=History(database.engine),
-            paid=PaidCalls(database.engine),
+            paid=PaidCalls(together),
             on_paid=on_paid,
         )
 

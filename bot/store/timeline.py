@@ -7,7 +7,10 @@ from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.tables import job_events
+from bot.store.together import Together
 from pipeline.checkpoints import Measured, WorkflowEvent
+
+_INSERT = insert(job_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +23,16 @@ class TimelineEntry:
 class Timeline:
     """The job_events table."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, together: Together) -> None:
         self._engine = engine
+        self._together = together
 
     async def add(self, events: Sequence[tuple[str, WorkflowEvent]]) -> None:
         """Store (job key, event) pairs in order."""
         if not events:
             return
         rows = [_row(key, event) for key, event in events]
-        async with self._engine.begin() as connection:
-            await connection.execute(insert(job_events), rows)
+        await self._together.write(lambda batch: batch.connection.execute(_INSERT, rows))
 
     async def of(self, job_key: str, *, after: int = 0, limit: int = 500) -> list[TimelineEntry]:
         """Oldest first; `after` is the id of the last entry known."""

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import Database
 from bot.store.stores import Stores
+from bot.store.together import Batch
 from pipeline.models import Usage
 from pipeline.runtime import ModuleCall, StoredResult
 
@@ -60,7 +61,7 @@ async def test_when_two_ask_at_once_both_use_the_answer_that_was_stored_first(st
 def commits_of(database: Database) -> list[str]:
     """Grows with each transaction that is committed from now on."""
     seen: list[str] = []
-    event.listen(database.engine.sync_engine, "commit", lambda connection: seen.append("commit"))
+    event.listen(database.direct, "commit", lambda connection: seen.append("commit"))
     return seen
 
 
@@ -90,17 +91,15 @@ async def test_the_same_question_twice_in_one_transaction_has_one_answer(stores:
 
 
 async def test_who_cannot_store_is_told_and_the_next_can(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = stores.paid._insert
-
-    async def broken(some: object) -> list[object]:
+    def broken(batch: Batch) -> None:
         raise SQLAlchemyError("the disk is full")
 
-    monkeypatch.setattr(stores.paid, "_insert", broken)
+    monkeypatch.setattr(Batch, "end", broken)
     told = await asyncio.gather(
         *(stores.paid.add("7:1", another(n), answer("x"), 0) for n in range(3)), return_exceptions=True
     )
     assert [str(error) for error in told] == ["the disk is full"] * 3
-    monkeypatch.setattr(stores.paid, "_insert", really)
+    monkeypatch.undo()
     assert await stores.paid.add("7:1", CALL, answer("x"), 0)
 
 
@@ -115,8 +114,9 @@ async def test_who_stops_waiting_leaves_a_stored_answer(stores: Stores) -> None:
 async def test_a_writer_that_is_cancelled_leaves_nobody_waiting(stores: Stores) -> None:
     waiting = asyncio.create_task(stores.paid.add("7:1", CALL, answer("x"), 0))
     await asyncio.sleep(0)
-    assert stores.paid._writing is not None
-    stores.paid._writing.cancel()
+    writing = stores.paid._together._writing
+    assert writing is not None
+    writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert await stores.paid.add("7:1", another(1), answer("y"), 0)

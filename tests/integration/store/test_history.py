@@ -6,6 +6,7 @@ from bot.jobs.job import JobStatus
 from bot.store.history import Figure
 from bot.store.jobs import Jobs
 from bot.store.stores import Stores
+from bot.store.together import Together
 from pipeline.models import Usage
 from pipeline.runtime import ModuleCall, StoredResult
 from tests.jobs import NOON, make_job
@@ -15,7 +16,8 @@ from tests.unit.jobs import builders
 async def _saved(stores: Stores) -> None:
     """The turn of every save began at noon; the save itself came later."""
     hours = iter([0, 1 / 30, 0.5, 1, 24])
-    jobs = Jobs(stores.database.engine, stores.inbox, lambda: NOON + timedelta(hours=next(hours)))
+    clock = lambda: NOON + timedelta(hours=next(hours))  # noqa: E731
+    jobs = Jobs(stores.database.engine, stores.inbox, Together(stores.database), clock)
     job = make_job(1, status=JobStatus.RUNNING)
     await jobs.save(job, rev=0, done=[], task="t0")
     generation = builders.completed().generation

@@ -77,9 +77,12 @@ async def test_a_query_walks_no_table(stores: Stores, name: str) -> None:
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
         seen.append((statement, parameters))
 
-    event.listen(stores.database.engine.sync_engine, "before_cursor_execute", note)
+    engines = (stores.database.engine.sync_engine, stores.database.direct)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     await QUERIES[name](stores)
-    event.remove(stores.database.engine.sync_engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
     assert seen
     async with stores.database.engine.connect() as connection:
         for statement, parameters in seen:

@@ -1,0 +1,125 @@
+"""Transactions that run in threads of their own, and small writes that become durable together.
+
+A transaction that awaits each of its statements pays for two changes of thread with every one, which cost more than the
+statement. Here a transaction is a plain function that runs in one thread from begin to commit. Writes that come while
+others are being written share the next transaction; when one of them fails, each is written by itself, so that nobody
+fails for somebody else's reason.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar, cast
+
+from sqlalchemy import Connection
+
+from bot.store.database import Database
+from bot.store.history import Increment, count_within
+
+T = TypeVar("T")
+
+LARGEST = 100
+"""Writes in one transaction; they may be documents."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A transaction that several writes share."""
+
+    connection: Connection
+    _counted: list[tuple[datetime, list[Increment]]] = field(default_factory=list)
+
+    def count(self, at: datetime, increments: list[Increment]) -> None:
+        """Add to the figures of a day: last of all, since every job writes the same few rows."""
+        self._counted.append((at, increments))
+
+    def end(self) -> None:
+        count_within(self.connection, self._counted)
+
+
+@dataclass(eq=False)
+class _Write:
+    """A write that is not durable yet."""
+
+    work: Callable[[Batch], object]
+    done: asyncio.Future[object]
+
+    def settle(self, outcome: "_Outcome") -> None:
+        if self.done.done():  # whoever asked does not wait any more
+            return
+        if isinstance(outcome, _Failed):
+            self.done.set_exception(outcome.error)
+        else:
+            self.done.set_result(outcome)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: Exception
+
+
+_Outcome = object | _Failed
+
+
+class Together:
+    """One per database and event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Write] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def look(self, read: Callable[[Connection], T]) -> T:
+        """What `read` returns, run in a thread on a connection of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._database.readers, self._look, read)
+
+    async def write(self, work: Callable[[Batch], T]) -> T:
+        """What `work` returns, durable when this returns. Raises what it raises, and nothing is written then.
+
+        `work` runs in a thread, and again when a neighbour failed. Who is cancelled meanwhile leaves a write that is
+        done all the same.
+        """
+        mine = _Write(work, asyncio.get_running_loop().create_future())
+        self._waiting.append(mine)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="write-together")
+            self._writing.add_done_callback(self._over)
+        return cast(T, await mine.done)
+
+    async def _write(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
+            try:
+                outcomes = await asyncio.get_running_loop().run_in_executor(
+                    self._database.writer, self._commit, [each.work for each in some]
+                )
+            except BaseException:
+                for each in some:
+                    each.done.cancel()
+                raise
+            for each, outcome in zip(some, outcomes, strict=True):
+                each.settle(outcome)
+
+    def _over(self, writing: asyncio.Task[None]) -> None:
+        """Nobody waits for a writer that was cancelled, perhaps before it began."""
+        if writing.cancelled():
+            left, self._waiting = self._waiting, []
+            for each in left:
+                each.done.cancel()
+
+    def _look(self, read: Callable[[Connection], T]) -> T:
+        with self._database.direct.connect() as connection:
+            return read(connection)
+
+    def _commit(self, works: list[Callable[[Batch], object]]) -> list[_Outcome]:
+        try:
+            with self._database.direct.begin() as connection:
+                batch = Batch(connection)
+                results = [work(batch) for work in works]
+                batch.end()
+            return list(results)
+        except Exception as error:
+            if len(works) == 1:
+                return [_Failed(error)]
+        return [outcome for work in works for outcome in self._commit([work])]
