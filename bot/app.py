@@ -95,6 +95,7 @@ class Service:
             self._advance,
             self._task_failed,
             self._task_postponed,
+            stores.steps,
             EngineOptions(
                 workers=settings.workers,
                 per_repository=settings.repository_limit,

@@ -19,11 +19,10 @@ from datetime import UTC, datetime
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
-from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._serialization import DBOSPortableJSONSerializer
 from sqlalchemy import Connection
 
-from bot.engine.steps import DurableSteps, StepFailedError, is_transient
+from bot.engine.steps import DurableSteps, Records, StepFailedError, is_transient
 from bot.jobs.ports import EventError, NotBeforeError, PassingError, Steps
 from bot.store.database import Database
 from bot.store.turns import TurnTaking
@@ -58,8 +57,6 @@ class TaskFailure:
             case StepFailedError():
                 return cls(reason, error.passing)
             case PassingError():
-                return cls(reason, True)
-            case DBOSMaxStepRetriesExceeded():  # steps try again for the database's sake alone
                 return cls(reason, True)
         return cls(reason, is_transient(error))
 
@@ -100,6 +97,7 @@ class Engine:
         advance: Advance,
         on_failure: OnFailure,
         on_postponed: OnPostponed,
+        records: Records,
         options: EngineOptions = EngineOptions(),
     ) -> None:
         self._database = database
@@ -110,7 +108,7 @@ class Engine:
         self._postponed: dict[str, dict[str, None]] = {}
         self._resumed: set[asyncio.Task[None]] = set()
         self._options = options
-        self._steps = DurableSteps(options.recorded_errors)
+        self._steps = DurableSteps(records, options.recorded_errors)
         self._client: DBOSClient | None = None
         self.executor_id = "local" if database.is_sqlite else f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self.running: dict[str, float] = {}
@@ -203,16 +201,6 @@ class Engine:
         busy = {task.queue_partition_key for task in tasks if task.queue_partition_key is not None}
         return busy.union(*self._postponed.values())
 
-    async def cancel(self, key: str) -> list[str]:
-        """Cancel the tasks of a job (its rows stay open); their ids."""
-        assert self._client is not None, "the engine is not running"
-        tasks = await self._client.list_workflows_async(
-            status=["ENQUEUED", "PENDING", "DELAYED"], queue_name=QUEUE, load_input=False, load_output=False
-        )
-        ids = [task.workflow_id for task in tasks if task.queue_partition_key == key]
-        await self._client.cancel_workflows_async(ids)
-        return ids
-
     async def forget_finished(self, before: datetime, limit: int = 1_000) -> int:
         """Delete the records of tasks that finished before; how many."""
         assert self._client is not None, "the engine is not running"
@@ -257,7 +245,7 @@ class Engine:
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
-                await self._advance(key, task, self._steps)
+                await self._advance_durably(key, task)
             except NotBeforeError as error:
                 _log.info("task rescheduled", until=error.when.isoformat(), reason=str(error)[:500])
                 await self._on_postponed(key, error.when)
@@ -274,6 +262,16 @@ class Engine:
                 if not self.running:
                     self._idle.set()
                 self._resume_one(repository)
+
+    async def _advance_durably(self, key: str, task: str) -> None:
+        """A process that ends in between leaves the task's records for whoever takes it up again."""
+        steps = await self._steps.of(task)
+        try:
+            await self._advance(key, task, steps)
+        except Exception:
+            await steps.ended()
+            raise
+        await steps.ended()
 
     async def _tell_of(self, key: str, failure: TaskFailure) -> None:
         try:

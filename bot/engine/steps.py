@@ -1,23 +1,42 @@
-"""Durable steps: each result (or error) is recorded before it is used and replayed after a crash.
+"""Durable steps: each result (or error) is recorded, and replayed after a crash.
 
 An error that a step raised is part of its record: first run and replay raise the same type with the same arguments, so
 that code which reacts to it takes the same way again. Errors that are not declared become `StepFailedError`.
+
+The records are ours (`bot.store.steps`), not the engine's, whose own cost several times what a step of ours does.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
-from dbos import DBOS
 from pydantic import BaseModel, JsonValue
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.jobs.ports import NotBeforeError, PassingError, SupersededError
 
 T = TypeVar("T", bound=BaseModel)
+R = TypeVar("R")
+
+TRIES = 3
+PAUSE_SECONDS = 0.5
+"""Before the second try of a step that found the database busy; twice as long before the third."""
 
 _log = structlog.get_logger(__name__)
+
+
+class Records(Protocol):
+    """Where records become durable; `bot.store.steps`."""
+
+    async def of(self, task: str) -> dict[str, str]: ...
+
+    async def add(self, task: str, records: Mapping[str, str]) -> dict[str, str]: ...
+
+    async def forget(self, task: str) -> None: ...
 
 
 class StepFailedError(Exception):
@@ -43,47 +62,112 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
+class _DatabaseAwayError(StepWaitsError):
+    """The database stayed busy or away: neither an outcome of the step nor its fault."""
+
+
+async def _patiently(name: str, work: Callable[[], Awaitable[R]]) -> R:
+    for attempt in range(TRIES):
+        try:
+            return await work()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            if attempt == TRIES - 1:
+                raise _DatabaseAwayError(name, type(error).__qualname__, str(error)[:1_000], True) from error
+            _log.warning("the database is busy: the step is tried again", step=name, reason=str(error)[:300])
+        await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
+    raise AssertionError("the last try returns or raises")
+
+
+def _given(outcome: T | Exception) -> T:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 class DurableSteps:
-    """`ports.Steps` over DBOS. Usable inside a workflow only.
+    """`ports.Steps` of any task.
 
     `errors` are exception classes whose `args` are JSON values and enough to build them again.
     """
 
-    def __init__(self, errors: Iterable[type[Exception]] = ()) -> None:
+    def __init__(self, records: Records, errors: Iterable[type[Exception]] = ()) -> None:
         known: tuple[type[Exception], ...] = (SupersededError, *errors)
+        self._records = records
         self._errors = {error.__qualname__: error for error in known}
 
-    async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
-        async def step() -> dict[str, JsonValue]:
-            try:
-                return {"value": (await work()).model_dump_json()}
-            except Exception as error:
-                if is_transient(error):
-                    raise
-                return {"error": self._record(name, error)}
+    async def of(self, task: str) -> "TaskSteps":
+        """The steps of a task that begins, or goes on after a crash."""
+        return TaskSteps(task, self._records, self._errors, await self._records.of(task))
 
-        # The step's number is drawn when this coroutine first runs. Steps that run at the same time must therefore be
-        # started in a fixed order (asyncio.gather does) and not start further steps of their own.
-        envelope = await DBOS.run_step_async(
-            {
-                "name": name,
-                "retries_allowed": True,
-                "max_attempts": 3,
-                "interval_seconds": 0.5,
-                "should_retry": is_transient,
-                "preemptible": True,
-            },
-            step,
-        )
+
+@dataclass
+class TaskSteps:
+    """`ports.Steps` of one task. Names of steps are unique within it."""
+
+    task: str
+    records: Records
+    errors: Mapping[str, type[Exception]]
+    known: dict[str, str]
+    """What was recorded before this process took the task up, or meanwhile by another one."""
+    _noted: dict[str, str] = field(default_factory=dict)
+    """What is not durable yet: nothing outside was changed since."""
+    _written: bool = False
+
+    async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        if name in self.known:
+            return self._replayed(name, result)
+        await self._write()
+        outcome = await self._outcome(name, work)
+        await self._write()
+        return self._replayed(name, result) if name in self.known else _given(outcome)
+
+    async def repeatable(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        if name in self.known:
+            return self._replayed(name, result)
+        return _given(await self._outcome(name, work))
+
+    async def ended(self) -> None:
+        """The task is over, well or not, and is not taken up again. Never fails: retention forgets what is left."""
+        if self._written or self.known:
+            try:
+                await self.records.forget(self.task)
+            except Exception as error:
+                _log.info("records of an ended task are left", task=self.task, reason=str(error)[:200])
+
+    async def _outcome(self, name: str, work: Callable[[], Awaitable[T]]) -> T | Exception:
+        """What the work came to, noted. Raises _DatabaseAwayError, which is no outcome."""
+        try:
+            value = await _patiently(name, work)
+        except _DatabaseAwayError:
+            raise
+        except Exception as error:
+            record = self._record(name, error)
+            self._noted[name] = json.dumps({"error": record})
+            return self._rebuild(name, record)
+        self._noted[name] = f'{{"value":{value.model_dump_json()}}}'
+        return value
+
+    async def _write(self) -> None:
+        """Make what was noted durable. What another process has recorded first stands."""
+        if noted := dict(self._noted):
+            self.known |= await _patiently("record", lambda: self.records.add(self.task, noted))
+            self._written = True
+            for name in noted:
+                self._noted.pop(name, None)
+
+    def _replayed(self, name: str, result: type[T]) -> T:
+        envelope = json.loads(self.known[name])
         if "error" in envelope:
             raise self._rebuild(name, envelope["error"])
-        return result.model_validate_json(str(envelope["value"]))
+        return result.model_validate_json(json.dumps(envelope["value"]))
 
     def _record(self, name: str, error: Exception) -> JsonValue:
         kind = type(error).__qualname__
         if isinstance(error, NotBeforeError):
             return {"kind": NotBeforeError.__qualname__, "args": [error.when.isoformat(), str(error)[:1_000]]}
-        if kind in self._errors:
+        if kind in self.errors:
             return {"kind": kind, "args": list(error.args)}
         if not isinstance(error, PassingError):
             _log.exception("step failed", step=name, error=kind)
@@ -101,6 +185,6 @@ class DurableSteps:
             failed, cause, message, *passing = arguments
             kind_of_error = StepWaitsError if passing == [True] else StepFailedError
             return kind_of_error(str(failed), str(cause), str(message), passing == [True])
-        if kind not in self._errors:
+        if kind not in self.errors:
             return StepFailedError(name, kind, "an error recorded by another version")
-        return self._errors[kind](*arguments)
+        return self.errors[kind](*arguments)

@@ -1,8 +1,9 @@
 """Advancing one job: drain its inbox in order, run the pipeline to its next checkpoint, write what follows from it.
 
 Everything that reads or writes the outside is one durable step, so a crash replays from the records and repeats at most
-the step that was interrupted. Order within a turn: decide, write to GitHub (idempotent by key), then save job and inbox
-rows in one transaction. A crash before the save repeats decisions whose effects are found to be there already.
+the step that was interrupted, and what was read since the last write to GitHub. Order within a turn: decide, write to
+GitHub (idempotent by key), then save job and inbox rows in one transaction. A crash before the save repeats decisions
+whose effects are found to be there already.
 
 Raises what the steps raise (the engine decides about retries); returns when the job waits, ended, or was superseded.
 """
@@ -149,7 +150,7 @@ class _Worker:
 
     async def turn(self, number: int) -> bool:
         """One load, decide, write, save. True when there may be more to do."""
-        turn = await self.steps.run(f"load:{number}", Turn, self._load)
+        turn = await self.steps.repeatable(f"load:{number}", Turn, self._load)
         job = turn.loaded.job
         news = [row for row in turn.loaded.rows if not row.is_work]
         work = [row.id for row in turn.loaded.rows if row.is_work]
@@ -183,7 +184,7 @@ class _Worker:
                 return Saved(rev=rev)
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
-        await self.steps.run(f"save:{number}", Saved, save)
+        await self.steps.repeatable(f"save:{number}", Saved, save)
 
     async def _concluded(self, job: Job, turn: Turn, number: int) -> Job | None:
         """A phase that had all its answers, but whose end could not be written or saved: ended before people are heard.
@@ -252,7 +253,7 @@ class _Worker:
         async def look() -> Words:
             return Words(said=await self.ports.github.said_on_pull(repository, event.number))
 
-        return event.model_copy(update={"said": (await self.steps.run(name, Words, look)).said})
+        return event.model_copy(update={"said": (await self.steps.repeatable(name, Words, look)).said})
 
     async def _compared_with_base(self, job: Job, facts: Facts, name: str) -> Job | None:
         """The default branch has moved: does our pull request conflict with it now?"""
@@ -263,7 +264,7 @@ class _Worker:
         async def look() -> Compared:
             return Compared(conflicts=await self.ports.github.conflicts(job.repository, pull.number))
 
-        if not (await self.steps.run(f"conflicts:{name}", Compared, look)).conflicts:
+        if not (await self.steps.repeatable(f"conflicts:{name}", Compared, look)).conflicts:
             return job
         return await self._apply(decide(job, ev.Conflicting(head_sha=pull.seen), facts), facts, f"{name}:conflict")
 
@@ -275,7 +276,7 @@ class _Worker:
         async def look() -> Left:
             return Left(remains=await self.ports.github.remains(repository, int(self.key.rpartition(":")[2])))
 
-        left = (await self.steps.run(f"remains:{name}", Left, look)).remains
+        left = (await self.steps.repeatable(f"remains:{name}", Left, look)).remains
         if left is None or (not left.issue.open and left.pull is None):
             return None
         return await self._apply(recovery.rebuild(repository, left, event, facts), facts, f"{name}:rebuilt")
@@ -284,7 +285,7 @@ class _Worker:
         async def look() -> Known:
             return Known(config=await self.ports.github.config(repository))
 
-        return (await self.steps.run(name, Known, look)).config
+        return (await self.steps.repeatable(name, Known, look)).config
 
     async def _ranked(self, repository: Repository, job: Job | None, event: ev.Event, name: str) -> Ranked:
         """Authority comes from the repository, asked about the event's sender; events without one have none."""
@@ -299,7 +300,7 @@ class _Worker:
                 return Ranked(role=role)
             return Ranked(role=role, code_owners=await self.ports.github.code_owners(repository, path))
 
-        return await self.steps.run(name, Ranked, look)
+        return await self.steps.repeatable(name, Ranked, look)
 
     async def _apply(self, decision: Decision, facts: Facts, name: str) -> Job | None:
         """Make the effects of a decision, and those that follow from their outcomes, in order."""
@@ -335,7 +336,7 @@ class _Worker:
             config = await self.ports.github.config(job.repository)
             return Read(taxonomy=await self.ports.github.taxonomy(job.repository, config), config=config)
 
-        repository = await self.steps.run(f"read:{number}", Read, read)
+        repository = await self.steps.repeatable(f"read:{number}", Read, read)
         facts = Facts(role=Role.NONE, config=repository.config, now=turn.now, bot_login=self.ports.identity.login)
         job = await self._with_people_s_commits(job, number)
         if job.journey.status == "failed":
@@ -351,7 +352,7 @@ class _Worker:
             except Interrupted:
                 return Ran(journey=None)
 
-        journey = (await self.steps.run(f"phases:{number}", Ran, run)).journey
+        journey = (await self.steps.repeatable(f"phases:{number}", Ran, run)).journey
         if journey is None:
             return None
         if journey.failure is not None:
@@ -376,4 +377,4 @@ class _Worker:
         async def look() -> BranchNow:
             return await self.ports.github.branch_now(job.repository, pull.branch, pull.path, pull.seen)
 
-        return review.build_upon(job, await self.steps.run(f"branch:{number}", BranchNow, look))
+        return review.build_upon(job, await self.steps.repeatable(f"branch:{number}", BranchNow, look))

@@ -53,11 +53,11 @@ class Claims:
         async def look() -> Made:
             return Made(issue=await self.github.issue_of_pull(repository, number))
 
-        return (await steps.run("issue", Made, look)).issue
+        return (await steps.repeatable("issue", Made, look)).issue
 
     async def _move(self, to: str, rows: Sequence[InboxRow], steps: Steps) -> None:
         async def move() -> Moved:
             await self.rekey([row.id for row in rows], to)
             return Moved()
 
-        await steps.run("move", Moved, move)
+        await steps.repeatable("move", Moved, move)

@@ -15,7 +15,7 @@ class Closed(Value):
 
 async def load(key: str, store: JobStore, steps: Steps) -> list[InboxRow]:
     """The open rows of `key`, oldest first."""
-    return (await steps.run("load", Loaded, lambda: store.load(key))).rows
+    return (await steps.repeatable("load", Loaded, lambda: store.load(key))).rows
 
 
 def where_from(rows: Sequence[InboxRow]) -> Repository | None:
@@ -30,4 +30,4 @@ async def close(key: str, rows: Sequence[InboxRow], task: str, store: JobStore, 
         await store.discard(key, done=[row.id for row in rows], task=task)
         return Closed()
 
-    await steps.run("close", Closed, discard)
+    await steps.repeatable("close", Closed, discard)

@@ -25,9 +25,18 @@ class Loaded(Value):
 
 
 class Steps(Protocol):
-    """Durability: each named step's result is recorded before it is used and replayed after a crash."""
+    """Durability: each named step's result is recorded, and replayed after a crash. Names are unique within a task."""
 
-    async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T: ...
+    async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        """Work that changes something outside: it begins after all before it is durable, and is when this returns."""
+        ...
+
+    async def repeatable(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        """Work that may be done again, or come out otherwise, as long as nothing outside was changed because of it.
+
+        Its record becomes durable before the next `run` begins.
+        """
+        ...
 
 
 class JobStore(Protocol):

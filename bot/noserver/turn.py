@@ -32,6 +32,8 @@ class PlainSteps:
     async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
         return await work()
 
+    repeatable = run
+
 
 async def own_turn(books: Books, mine: KeyState, delivery: str, pauses: Pauses) -> KeyState | None:
     """Put `mine` into the state and wait for the key's lease: its state then, or None when another run did the work."""

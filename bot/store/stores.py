@@ -14,7 +14,8 @@ from bot.store.inbox import Inbox
 from bot.store.instances import Instances
 from bot.store.jobs import Jobs
 from bot.store.lease import Lease
-from bot.store.tables import effects, inbox, job_events, job_moves, jobs, module_calls
+from bot.store.steps import StepRecords
+from bot.store.tables import effects, inbox, job_events, job_moves, jobs, module_calls, steps
 from bot.store.timeline import Timeline
 from bot.store.together import Together
 
@@ -32,6 +33,7 @@ class Stores:
     lease: Lease
     history: History
     paid: PaidCalls
+    steps: StepRecords
     on_paid: OnPaid | None = None
 
     @classmethod
@@ -47,6 +49,7 @@ class Stores:
             lease=Lease(instances),
             history=History(database.engine),
             paid=PaidCalls(together),
+            steps=StepRecords(together),
             on_paid=on_paid,
         )
 
@@ -79,4 +82,5 @@ class Stores:
             ):
                 ids = select(table.c.id).where(old).limit(limit).scalar_subquery()
                 deleted += (await connection.execute(delete(table).where(table.c.id.in_(ids)))).rowcount
+            deleted += (await connection.execute(delete(steps).where(steps.c.created_at < before))).rowcount
         return deleted

@@ -208,6 +208,16 @@ daily_figures = Table(
     Column("amount", Float, nullable=False),
 )
 
+steps = Table(
+    "steps",
+    metadata,
+    Column("task", String(200), primary_key=True),
+    Column("name", String(400), primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "created_at"),
+)
+
 instances = Table(
     "instances",
     metadata,

@@ -26,7 +26,7 @@ class Nothing(Value):
 
 async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts:
     async def advance(key: str, task: str, steps: Steps) -> None:
-        loaded = await steps.run("load", Loaded, lambda: stores.jobs.load(key))
+        loaded = await steps.repeatable("load", Loaded, lambda: stores.jobs.load(key))
 
         await asyncio.sleep(WORK_SECONDS)
 
@@ -34,7 +34,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             await stores.jobs.discard(key, done=[row.id for row in loaded.rows], task=task)
             return Nothing()
 
-        await steps.run("discard", Nothing, discard)
+        await steps.repeatable("discard", Nothing, discard)
 
     return Parts(advance=advance)
 

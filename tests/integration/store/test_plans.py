@@ -62,6 +62,9 @@ QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "set aside": lambda stores: stores.inbox.set_aside("7:1", 0, "x", NOON),
     "backlog": lambda stores: stores.inbox.backlog(),
     "a stored call": _call,
+    "records of steps": lambda stores: stores.steps.of("ev:1"),
+    "records of steps that another has made": lambda stores: stores.steps.add("ev:1", {"load:0": "{}"}),
+    "the end of a task": lambda stores: stores.steps.forget("ev:1"),
     "an effect": lambda stores: stores.effects.find("7:1", "status"),
     "a timeline": lambda stores: stores.timeline.of("7:1"),
 }
@@ -118,6 +121,13 @@ async def _fill(stores: Stores) -> None:
                 "INSERT INTO daily_figures (day, figure, name, count, amount) "
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
                 "SELECT date('2020-01-01', i || ' days'), 'left', 'running', 1, 1 FROM n"
+            )
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO steps (task, name, record, created_at) "
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+                "SELECT 'ev:' || i, 'load:0', 'x', '2026-01-01 00:00:00.000000' FROM n"
             )
         )
         await connection.execute(text("ANALYZE"))

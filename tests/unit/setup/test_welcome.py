@@ -35,6 +35,8 @@ class Around:
     async def run(self, name: str, result: type[Any], work: Callable[[], Awaitable[Any]]) -> Any:
         return await work()
 
+    repeatable = run
+
 
 def _row(id_: int, body: bytes) -> InboxRow:
     now = datetime(2026, 5, 4, tzinfo=UTC)
