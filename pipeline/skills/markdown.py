@@ -238,23 +238,16 @@ class Markdown:
             position = found + len(needle)
         return self.lines.span(position - len(needle), position)
 
-    def prose_matches(self, wanted: Search, *needles: str, also: Sequence[str] = ()) -> Iterator[Passage]:
-        """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out.
+    def prose_matches(self, wanted: Search) -> Iterator[Passage]:
+        """Where a pattern matches in prose: code spans blanked, quotations, code and markup left out."""
+        for block in self._joined.near(wanted.hint.near(self.words)):
+            if block.is_prose:
+                for match in wanted.pattern.finditer(block.prose):
+                    yield Passage(self, block, match[0], match.start(), match)
 
-        `needles`, in lower case, are texts one of which every match is near: only blocks that hold one are searched,
-        and, with `also`, one of those too.
-        """
-        if not wanted.hint.allows(self.words):
-            return
-        for block in self._prose.holding(needles, also):
-            for match in wanted.pattern.finditer(block.prose):
-                yield Passage(self, block, match[0], match.start(), match)
-
-    def text_matches(self, wanted: Search, *needles: str) -> Iterator[Passage]:
-        """Where a pattern matches in any block, code included; `needles` as for `prose_matches`."""
-        if not wanted.hint.allows(self.words):
-            return
-        for block in self._text.holding(needles):
+    def text_matches(self, wanted: Search) -> Iterator[Passage]:
+        """Where a pattern matches in any block, code included."""
+        for block in self._joined.near(wanted.hint.near(self.words)):
             for match in wanted.pattern.finditer(block.text):
                 yield Passage(self, block, match[0], match.start(), match)
 
@@ -263,17 +256,13 @@ class Markdown:
         """The words of the whole file."""
         return words_of(self.text)
 
-    @property
+    @cached_property
     def prose_text(self) -> str:
         """All prose as one text, code spans included, for a first look."""
-        return self._prose.text
+        return "\n\n".join([block.text for block in self.prose_blocks])
 
     @cached_property
-    def _prose(self) -> _Joined:
-        return _Joined(self.prose_blocks)
-
-    @cached_property
-    def _text(self) -> _Joined:
+    def _joined(self) -> _Joined:
         return _Joined(self.blocks)
 
 
@@ -305,7 +294,7 @@ class Passage:
 
 
 class _Joined:
-    """Many blocks as one text in lower case, so that a needle is looked for once and not once per block."""
+    """Many blocks as one text, so that a needle is looked for once and not once per block."""
 
     SEPARATOR = "\n\0\n"
 
@@ -313,18 +302,9 @@ class _Joined:
         self.blocks = blocks
 
     @cached_property
-    def text(self) -> str:
-        """The blocks' texts."""
-        return self.SEPARATOR.join([block.text for block in self.blocks])
-
-    @cached_property
-    def lowered(self) -> str:
-        """The text in lower case; the few letters that grow in it are left as they are."""
-        text = self.text
-        lowered = text.lower()
-        if len(lowered) == len(text):
-            return lowered
-        return "".join(low if len(low := c.lower()) == 1 else c for c in text)
+    def lowered(self) -> bytes:
+        """The blocks' texts with ASCII letters in lower case and a byte for each character, others as `?`."""
+        return self.SEPARATOR.join([block.text for block in self.blocks]).encode("ascii", "replace").lower()
 
     @cached_property
     def starts(self) -> list[int]:
@@ -332,29 +312,35 @@ class _Joined:
         gap = len(self.SEPARATOR)
         return list(accumulate([len(block.text) + gap for block in self.blocks], initial=0))[:-1]
 
-    def holding(self, needles: Sequence[str], also: Sequence[str] = ()) -> Iterator[Block]:
-        """The blocks that hold one of the needles, and one of `also` where there are any; all without needles."""
-        if not needles:
+    def near(self, alternatives: Sequence[Sequence[Sequence[bytes]]]) -> Iterator[Block]:
+        """The blocks that hold a text of each list of one of the alternatives, in document order."""
+        if [] in alternatives:
             yield from self.blocks
-            return
-        for index in sorted(self._found(needles)):
-            if also:
-                text = self.blocks[index].text.lower()
-                if not any(needle in text for needle in also):
-                    continue
-            yield self.blocks[index]
+        elif alternatives:
+            found: set[int] = set()
+            for first, *others in alternatives:
+                found.update([index for index in self._with(first) if self._has(index, others)])
+            yield from [self.blocks[index] for index in sorted(found)]
 
-    def _found(self, needles: Sequence[str]) -> set[int]:
+    def _has(self, index: int, others: Sequence[Sequence[bytes]]) -> bool:
+        """Whether a block holds a text of each list."""
+        start = self.starts[index]
+        end = start + len(self.blocks[index].text)
+        return all(any(self.lowered.find(text, start, end) != -1 for text in texts) for texts in others)
+
+    def _with(self, needles: Sequence[bytes]) -> set[int]:
+        """The blocks that hold one of the needles."""
         found: set[int] = set()
-        lowered = self.lowered
+        lowered, starts = self.lowered, self.starts
+        last = len(starts) - 1
         for needle in needles:
             position = lowered.find(needle)
             while position != -1:
-                index = bisect_right(self.starts, position) - 1
+                index = bisect_right(starts, position) - 1
                 found.add(index)
-                if index + 1 == len(self.starts):
+                if index == last:
                     break
-                position = lowered.find(needle, self.starts[index + 1])
+                position = lowered.find(needle, starts[index + 1])
         return found
 
 

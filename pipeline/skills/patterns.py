@@ -8,6 +8,7 @@ would hide matches; a test makes texts from every pattern that has one.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -45,23 +46,63 @@ def words_of(text: str) -> Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
-    """What a text must hold for a pattern to match: one of the alternatives, that is a word of each of its sets."""
+class OneOf:
+    """Texts of which a match holds one, as written in lower case, each with the word it is found by."""
 
-    alternatives: tuple[tuple[Words, ...], ...]
+    words: Words
+    """What of them a text must have as whole words; empty when one of them has no letters."""
+    needles: tuple[tuple[bytes, bytes], ...]
+
+    def present(self, words: Words) -> list[bytes]:
+        """Those that a text of these words may hold."""
+        return [needle for word, needle in self.needles if not word or word in words]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a text must hold for a pattern to match: one of the alternatives, that is something of each of its sets."""
+
+    alternatives: tuple[tuple[OneOf, ...], ...]
 
     def allows(self, words: Words) -> bool:
         """Whether a text of these words may match."""
-        return any(not any(each.isdisjoint(words) for each in sets) for sets in self.alternatives)
+        for _ in self._allowed(words):
+            return True
+        return False
+
+    def _allowed(self, words: Words) -> Iterator[tuple[OneOf, ...]]:
+        for sets in self.alternatives:
+            for each in sets:
+                if each.words and each.words.isdisjoint(words):
+                    break
+            else:
+                yield sets
+
+    def near(self, words: Words) -> list[list[list[bytes]]]:
+        """What a passage of a text of these words must hold to match: of each list of an alternative one text."""
+        return [sorted([each.present(words) for each in sets], key=len) for sets in self._allowed(words)]
+
+
+def _one_of(texts: str) -> OneOf:
+    needles = tuple((_word_in(text), text.rstrip(b"*")) for text in texts.encode("ascii").split())
+    return OneOf(frozenset(word for word, _ in needles) if all(word for word, _ in needles) else frozenset(), needles)
+
+
+def _word_in(text: bytes) -> bytes:
+    """The one word of a text; none when it is only part of one, or has no letters."""
+    (word,) = text.translate(_LETTERS).split() or [b""]
+    return b"" if text.endswith(b"*") else word
 
 
 def hint(*alternatives: str | tuple[str, ...]) -> Hint:
-    """A hint from words divided by blanks; a tuple of such lists wants a word of each."""
+    """A hint from texts divided by blanks; a tuple of such lists wants one of each.
+
+    The letters of a text are a whole word of what the pattern matches, in lower case; other characters beside them
+    (`claude-`, `/home/`, or none but such) only narrow down where it is looked for. A final `*` says that the letters
+    may be a part of a word.
+    """
     return Hint(
-        tuple(
-            tuple(frozenset(each.encode().split()) for each in ((sets,) if isinstance(sets, str) else sets))
-            for sets in alternatives
-        )
+        tuple(tuple(_one_of(each) for each in ((sets,) if isinstance(sets, str) else sets)) for sets in alternatives)
     )
 
 

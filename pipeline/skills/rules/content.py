@@ -26,10 +26,10 @@ def prose(skill: Subject) -> Iterator[Block]:
         yield from skill.markdown.prose_blocks
 
 
-def prose_matches(skill: Subject, wanted: Search, *needles: str) -> Iterator[Passage]:
+def prose_matches(skill: Subject, wanted: Search) -> Iterator[Passage]:
     """Where a pattern matches in what the body says to the agent."""
     if skill.markdown is not None:
-        yield from skill.markdown.prose_matches(wanted, *needles)
+        yield from skill.markdown.prose_matches(wanted)
 
 
 def body(skill: Subject) -> Markdown:
@@ -38,10 +38,6 @@ def body(skill: Subject) -> Markdown:
     return skill.markdown
 
 
-_PLACEHOLDER_WORDS = (
-    *("todo", "fixme:", "tbd", "lorem", "replace", "this is a placeholder", "coming soon"),
-    *("[insert", "[describe", "[add", "[fill in", "[placeholder"),
-)
 # What this rule looks for in skills: words that template authors leave for others to replace. None is left over here.
 _PLACEHOLDER = Search(
     lazy(
@@ -56,7 +52,7 @@ _PLACEHOLDER = Search(
         re.IGNORECASE | re.MULTILINE,
     ),
     hint(
-        *("todo fixme tbd lorem insert describe add placeholder", ("fill", "in"), ("replace", "description")),
+        *("todo fixme: tbd lorem [insert [describe [add [placeholder", ("[fill", "in"), ("replace", "description")),
         *(("this", "placeholder"), ("coming", "soon")),
     ),
 )
@@ -83,7 +79,7 @@ def no_placeholders(skill: Subject) -> Iterator[Problem]:
             yield Problem(f"the description still holds the placeholder `{shown(match[0])}`", value.span)
     left = [
         found
-        for found in prose_matches(skill, _PLACEHOLDER, *_PLACEHOLDER_WORDS)
+        for found in prose_matches(skill, _PLACEHOLDER)
         if found.block.kind is not BlockKind.CELL and not _SHOWN_TO_FILL.search(found.block.section)
     ]
     if left:
@@ -92,20 +88,6 @@ def no_placeholders(skill: Subject) -> Iterator[Problem]:
 
 
 _SHOWN_TO_FILL = lazy(r"output|template", re.IGNORECASE)
-_FILLER_WORDS = (
-    "handle",
-    "practices",
-    "clean",
-    "quality",
-    "use ",
-    "thorough",
-    "detail",
-    "think",
-    "excellence",
-    "power of",
-    "make sure",
-    "standards",
-)
 _FILLER = Search(
     lazy(
         r"\b(?:handle (?:all )?errors? (?:appropriately|properly|gracefully)|follow (?:all )?(?:industry "
@@ -140,11 +122,11 @@ _FILLER = Search(
     good=VALID + "\nExit with status 3 when a field is read-only.\n",
 )
 def no_filler(skill: Subject) -> Iterator[Problem]:
-    for found in prose_matches(skill, _FILLER, *_FILLER_WORDS):
+    for found in prose_matches(skill, _FILLER):
         yield Problem(f"“{shown(found.text)}” tells the agent nothing", found.span)
 
 
-_SHOUT_WORDS = ("must", "always", "never", "critical", "important", "mandatory", "absolutely", "do not")
+_SHOUTED = ("MUST", "ALWAYS", "NEVER", "CRITICAL", "IMPORTANT", "MANDATORY", "ABSOLUTELY", "DO NOT")
 _SHOUT = Search(
     lazy(r"\b(?:MUST(?: NOT)?|ALWAYS|NEVER|CRITICAL|IMPORTANT|MANDATORY|ABSOLUTELY|DO NOT)\b"),
     hint("must always never critical important mandatory absolutely", ("do", "not")),
@@ -164,9 +146,9 @@ _SHOUT = Search(
     good=VALID + "\nNEVER overwrite the original: the fields cannot be restored.\n",
 )
 def no_shouting(skill: Subject) -> Iterator[Problem]:
-    if skill.markdown is None or sum(1 for _ in _SHOUT.pattern.finditer(skill.markdown.prose_text)) < 12:
+    if skill.markdown is None or sum(map(skill.markdown.prose_text.count, _SHOUTED)) < 12:
         return
-    shouted = list(prose_matches(skill, _SHOUT, *_SHOUT_WORDS))
+    shouted = list(prose_matches(skill, _SHOUT))
     if len(shouted) < 12:
         return
     words = sum(block.prose.count(" ") + 1 for block in prose(skill))
@@ -230,12 +212,14 @@ _DEFAULT = lazy(r"\b(?:default|prefer|recommend|unless|otherwise|first choice|de
     good=VALID + "\nUse pypdf. When it finds no fields, use PyMuPDF.\n",
 )
 def choices_have_a_default(skill: Subject) -> Iterator[Problem]:
-    for found in prose_matches(skill, _OPTIONS, " use "):
+    for found in prose_matches(skill, _OPTIONS):
         if not _DEFAULT.search(found.block.text):
             yield Problem("offers several tools and no default", found.span)
 
 
-_SOMEONE = Search(lazy(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])"), hint("users home"))
+_SOMEONE = Search(
+    lazy(r"(?<![\w.])(?:/Users/|/home/|[A-Z]:\\+Users\\+)([A-Za-z][\w.-]*)(?=[/\\])"), hint("/users/ /home/ \\users")
+)
 _ANYONE_WORDS = """
 user username users you your yourname your-name yourusername your-username me myuser my-user name someone
 somebody alice bob john jane johndoe janedoe jdoe example shared public runner ubuntu node app vscode jovyan
@@ -260,7 +244,7 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is None:
         return
     seen: set[str] = set()
-    for passage in skill.markdown.text_matches(_SOMEONE, "/users/", "/home/", ":\\"):
+    for passage in skill.markdown.text_matches(_SOMEONE):
         who = passage.match[1]
         if who.lower() not in _ANYONE and who not in seen and not re.search(r"user|name|your|example", who, re.I):
             seen.add(who)
@@ -276,7 +260,7 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
 
 _BACKSLASH = Search(
     lazy(r"(?<![\w\\:])(?:\.\\)?(?:scripts|references|assets|templates)\\[\w.-]+(?:\\[\w.-]+)*"),
-    hint("scripts references assets templates"),
+    hint(("scripts references assets templates", "\\")),
 )
 
 
@@ -294,7 +278,7 @@ _BACKSLASH = Search(
 )
 def paths_have_forward_slashes(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is not None:
-        for found in skill.markdown.text_matches(_BACKSLASH, "\\"):
+        for found in skill.markdown.text_matches(_BACKSLASH):
             yield Problem(f"`{shown(found.text)}` has backslashes", found.span)
 
 
@@ -305,7 +289,7 @@ _TIMED = Search(
         r"(?:(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.? )?(?:\d{1,2},? )?20[12]\d\b",
         re.IGNORECASE,
     ),
-    hint("of since until before after starting currently updated"),
+    hint(("of since until before after starting currently updated", "201 202")),
 )
 _HISTORY = lazy(r"deprecat|retired|legacy|\bold\b|history|former", re.IGNORECASE)
 _RETIRED = Search(
@@ -313,7 +297,7 @@ _RETIRED = Search(
         r"\b(?:claude-(?:instant|1|2)(?:[.-][\w.-]*)?|claude-3-(?:opus|sonnet|haiku)-20\d{6}|claude-3-5-sonnet-20\d{6}|text-davinci-00\d"
         r"|gpt-3\.5-turbo(?:-\d{4})?|gpt-4-(?:0314|0613|32k)|code-davinci-00\d|gemini-(?:pro-vision|1\.0-pro)|palm-2)\b"
     ),
-    hint(("claude", "instant opus sonnet haiku"), "claude", "davinci", "gpt", ("gemini", "pro"), "palm"),
+    hint("claude-1 claude-2 claude-3- gpt-3 gpt-4- davinci palm-2", ("claude-", "instant"), ("gemini-", "pro")),
 )
 
 
@@ -332,10 +316,10 @@ _RETIRED = Search(
 def facts_do_not_age(skill: Subject) -> Iterator[Problem]:
     if skill.markdown is None:
         return
-    for found in skill.markdown.text_matches(_RETIRED, "claude-", "gpt-", "davinci", "gemini-", "palm-2"):
+    for found in skill.markdown.text_matches(_RETIRED):
         if not _HISTORY.search(found.block.text):
             yield Problem(f"`{shown(found.text)}` is a retired model", found.span)
-    for found in skill.markdown.prose_matches(_TIMED, "201", "202"):
+    for found in skill.markdown.prose_matches(_TIMED):
         if not _HISTORY.search(found.block.text):
             yield Problem(f"“{shown(found.text)}” will be out of date", found.span)
 

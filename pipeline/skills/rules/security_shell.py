@@ -69,7 +69,7 @@ _POWERSHELL = Search(
         r"|(?:DownloadString|\biwr\b|Invoke-WebRequest|\birm\b|Invoke-RestMethod)[^\n]*\|\s*(?:iex|Invoke-Expression)\b",
         re.IGNORECASE,
     ),
-    hint("iex", ("invoke", "expression")),
+    hint("iex", ("invoke-", "-expression")),
 )
 
 
@@ -141,7 +141,7 @@ def nothing_is_downloaded_and_run(skill: Subject) -> Iterator[Problem]:
         address = url[0] if url is not None else ""
         yield _problem(program, command, f"downloads and runs {shown(address) or 'code'}", download_severity(address))
     if skill.markdown is not None:
-        for found in skill.markdown.text_matches(_POWERSHELL, "iex", "invoke-expression"):
+        for found in skill.markdown.text_matches(_POWERSHELL):
             address = (_URL.search(found.text) or _URL.search(found.block.text) or [""])[0]
             yield Problem(
                 f"downloads and runs {shown(address) or 'code'}", found.span, severity=download_severity(address)

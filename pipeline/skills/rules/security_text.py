@@ -94,20 +94,6 @@ def nothing_is_hidden_in_characters(skill: Subject) -> Iterator[Problem]:
         yield Problem(message, lines.span(found.start(), found.end()), file=path, evidence=shown(evidence, 200))
 
 
-_OVERRIDE_WORDS = (
-    *("instruction", "prompt", "rules", "guideline", "directives", "constraints", "safeguard", "guardrail", "user"),
-    *("human", "operator", "developer", "you are", "safety", "security", "permission", "content", "approval", "hide "),
-    *("silently", "secretly", "quietly", "covertly", "your "),
-)
-_OVERRIDE_VERBS = (
-    *("ignore", "disregard", "forget", "override", "bypass", "do not", "don't", "don’t", "never", "without"),
-    *("you are", "disable", "turn off", "circumvent", "hide ", "silently", "secretly", "quietly", "covertly"),
-    *("your real", "your true", "your actual", "your hidden", "your primary"),
-)
-_EXFILTRATE_VERBS = (
-    *("send", "upload", "post", "transmit", "forward", "exfiltrate", "email", "submit", "report", "append"),
-)
-_EXFILTRATE_WORDS = ("http", "webhook", "attacker", "external", "remote server", "our server", "@")
 _TARGETS = (
     "instruction instructions prompt prompts rules guideline guidelines directives constraints safeguard safeguards "
     "guardrail guardrails"
@@ -153,14 +139,6 @@ _OVERRIDE = Search(
         ),
         ("your", "real true actual hidden secret", "goal task purpose objective", "is"),
     ),
-)
-_UNBOUND_WORDS = (
-    *("constraints", "guidelines", "restrictions", "guardrails", "safeguards", "rules", "limits", "filters"),
-    *("credential", "password", "api key", "token", "secret", "sensitive"),
-)
-_UNBOUND_VERBS = (
-    *("aside", "abandon", "suspend", "drop", "shed", "apply", "suggestions", "optional", "without"),
-    *("echo", "repeat", "recit"),
 )
 _UNBOUND = Search(
     lazy(
@@ -208,6 +186,7 @@ _EXFILTRATE = Search(
             "send upload post transmit forward exfiltrate email submit report append",
             "to at via",
             _LOOT,
+            "http* webhook* attacker* external* remote* our* @",
         )
     ),
 )
@@ -281,12 +260,12 @@ def _directive(text: str) -> str | None:
 def nothing_is_ordered_against_the_user(skill: Subject) -> Iterator[Problem]:
     for path, page in pages(skill):
         reported: set[int] = set()
-        for wanted, needles, also, what in (
-            (_OVERRIDE, _OVERRIDE_VERBS, _OVERRIDE_WORDS, "works against the user"),
-            (_UNBOUND, _UNBOUND_WORDS, _UNBOUND_VERBS, "works against the user"),
-            (_EXFILTRATE, _EXFILTRATE_WORDS, _EXFILTRATE_VERBS, "sends data away"),
+        for wanted, what in (
+            (_OVERRIDE, "works against the user"),
+            (_UNBOUND, "works against the user"),
+            (_EXFILTRATE, "sends data away"),
         ):
-            for found in page.prose_matches(wanted, *needles, also=also):
+            for found in page.prose_matches(wanted):
                 if found.block.line in reported or _is_reported_speech(found):
                     continue
                 reported.add(found.block.line)
@@ -326,7 +305,7 @@ def _credential(name: str, needle: str, pattern: str, words: str = "") -> tuple[
 
 
 _CREDENTIALS: tuple[tuple[str, str, Search], ...] = (
-    _credential("AWS access key", "IA", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    *(_credential("AWS access key", k, rf"\b{k}[0-9A-Z]{{16}}\b") for k in ("AKIA", "ASIA")),
     *(_credential("GitHub token", f"gh{k}_", rf"\bgh{k}_[A-Za-z0-9]{{36}}\b", f"gh{k}") for k in "pousr"),
     _credential("GitHub token", "github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{60,}\b", "pat"),
     _credential("GitLab token", "glpat-", r"\bglpat-[A-Za-z0-9_-]{20,}\b", "glpat"),
@@ -367,15 +346,16 @@ _ASSIGNED = lazy(r"[:=]\s*[\"']([^\s\"'<>${}]{16,100})[\"']")
 _SECRET_NAME = lazy(
     r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)[\"']?\s*$", re.IGNORECASE
 )
-_SECRET_ENDS = (b"secret", b"secretkey", b"apikey", b"accesstoken", b"authtoken", b"password", b"passwd")
+_SECRET_ENDS = (b"secret ", b"secretkey ", b"apikey ", b"accesstoken ", b"authtoken ", b"password ", b"passwd ")
 
 
 def _may_name_secrets(words: Words) -> bool:
     """Whether a text of these words may hold the name of a secret, be it the end of a longer name."""
     ends: tuple[bytes, ...] = _SECRET_ENDS
-    ends += (b"api",) if b"key" in words else ()
-    ends += (b"access", b"auth") if b"token" in words else ()
-    return any(word.endswith(ends) for word in words)
+    ends += (b"api ",) if b"key" in words else ()
+    ends += (b"access ", b"auth ") if b"token" in words else ()
+    every = b" ".join(words) + b" "
+    return any(end in every for end in ends)
 
 
 _EXAMPLE = lazy(

@@ -39,6 +39,8 @@ def test_every_text_that_a_pattern_finds_holds_the_words_of_its_hint(search):
     )
     def holds(text: str) -> None:
         assert search.hint.allows(words_of(text)), text
+        near = search.hint.near(words_of(text))
+        assert any(all(any(each.decode() in text.lower() for each in texts) for texts in sets) for sets in near), text
 
     holds()
 
