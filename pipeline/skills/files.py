@@ -22,6 +22,10 @@ MAX_READ = 8 * 1024 * 1024
 MAX_KNOWN_FOLDERS = 10_000
 """Folders of which a tree remembers where their links lead."""
 
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Opening a named pipe must not hang the validator."""
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
 SKIPPED_DIRECTORIES = frozenset({".git", ".hg", ".svn"})
 
 
@@ -216,15 +220,35 @@ class DiskTree:
         return real == self._own or real.startswith(self._own.rstrip(os.sep) + os.sep)
 
     def read(self, path: str) -> bytes:
-        if not self._is_inside(path):
-            raise PermissionError(errno.EPERM, "it leads out of the tree", path)
-        with open(self._path(path), "rb", opener=_open_nonblocking) as file:
-            found = os.fstat(file.fileno())
+        descriptor = self._open(path)
+        try:
+            found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise IsADirectoryError(path) if stat.S_ISDIR(found.st_mode) else OSError("not a regular file")
             if found.st_size > MAX_READ:
                 raise TooBigError(path)
-            return file.read(MAX_READ + 1)
+            return _read_all(descriptor, found.st_size)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, path: str) -> int:
+        """Opens what is inside the tree. Only where the path itself is a link must be found out where that leads."""
+        folder, _, name = path.rpartition("/")
+        if (
+            _NO_FOLLOW
+            and not path.startswith("/")
+            and ".." not in path
+            and name not in ("", ".")
+            and self._holds(folder)
+        ):
+            try:
+                return os.open(self._path(path), _READ | _NO_FOLLOW)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.EMLINK):
+                    raise
+        if not self._is_inside(path):
+            raise PermissionError(errno.EPERM, "it leads out of the tree", path)
+        return os.open(self._path(path), _READ)
 
     def walk(self, under: str) -> Iterator[Entry]:
         try:
@@ -237,7 +261,10 @@ class DiskTree:
                 continue
             path = f"{under}/{child.name}" if under else child.name
             try:
-                entry = self._entry(path, child.stat(follow_symlinks=False))
+                if child.is_dir(follow_symlinks=False):
+                    entry = Entry(path, EntryKind.DIRECTORY)
+                else:
+                    entry = self._entry(path, child.stat(follow_symlinks=False))
             except OSError:
                 continue
             yield entry
@@ -245,9 +272,14 @@ class DiskTree:
                 yield from self.walk(path)
 
 
-def _open_nonblocking(path: str, flags: int) -> int:
-    """Opening a named pipe must not hang the validator."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def _read_all(descriptor: int, expected: int) -> bytes:
+    """What an open file holds, at most one byte more than `MAX_READ`."""
+    parts: list[bytes] = []
+    left = MAX_READ + 1
+    while left and (part := os.read(descriptor, min(left, expected + 1 if expected else 65_536))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def clean_path(path: str) -> str:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.skills.discovery import find_skills
@@ -129,6 +129,7 @@ def validate_directories(
 ) -> ValidationReport:
     """Runs every rule over the given skill folders of a tree, then the repository rules over all of them."""
     started = time.perf_counter()
+    options = replace(options, is_repository=_is_repository(tree, options))
     rules = tuple(all_rules().values())
     checked: list[tuple[SkillReport, SkillSummary]] = []
     for item in _checked(tree, directories, rules, options, jobs):

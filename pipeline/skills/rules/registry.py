@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -198,6 +199,12 @@ def repository_rule(
 
 def all_rules() -> Mapping[str, Rule]:
     """Every rule by id, in the order of the catalogue."""
+    _import_rules()
+    return _RULES
+
+
+@cache
+def _import_rules() -> None:
+    """Once: asking for each module is a good part of what a small skill costs."""
     for module in _MODULES:
         import_module(f"pipeline.skills.rules.{module}")
-    return _RULES
