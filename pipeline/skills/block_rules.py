@@ -356,12 +356,37 @@ def _item(state: BlockState, line: int, end: int, after: int) -> None:
     state.sCount[line] = offset
     if content >= stop and state.isEmpty(line + 1):
         state.line = min(state.line + 2, end)
-    else:
+    elif (width == 1 and offset - initial > 4) or not _reads_one_line(state, line, end):
         _tokenize(state, line, end)
     state.blkIndent = state.listIndent
     state.listIndent = outer
     state.tShift[line] = shift
     state.sCount[line] = column
+
+
+def _reads_one_line(state: BlockState, line: int, end: int) -> bool:
+    """Reads a list item that is nothing but one line of text, as most are; False, with nothing done, for any other."""
+    source, begins, shifts, ends, columns = state.src, state.bMarks, state.tShift, state.eMarks, state.sCount
+    start, below = begins[line] + shifts[line], line + 1
+    if start >= ends[line] or source[start] in _BEGINNING or below >= end or state.level >= state.md.options.maxNesting:
+        return False
+    next_start = begins[below] + shifts[below]
+    if next_start >= ends[below]:
+        last = state.lineMax
+        while below < last and begins[below] + shifts[below] >= ends[below]:
+            below += 1
+        if below < end and columns[below] >= state.blkIndent:
+            return False
+    elif (
+        not 0 <= columns[below] < state.blkIndent
+        or columns[below] - state.listIndent >= 4
+        or _ITEM.match(source, next_start, ends[below]) is None
+        or _delimiter_below(state, line)
+    ):
+        return False
+    state.line = below
+    state.add(BlockKind.PARAGRAPH, source[start : ends[line]].strip(MD_TRIM_CHARS), line, line + 1)
+    return True
 
 
 def _cells(row: str) -> list[str]:
@@ -427,6 +452,11 @@ def _text(state: BlockState, line: int, end: int) -> None:
 
     The underline is looked for up to `end`, the paragraph's end up to the last line: in a quote they differ.
     """
+    start, below = state.bMarks[line] + state.tShift[line], line + 1
+    if below < end and state.bMarks[below] + state.tShift[below] >= state.eMarks[below]:
+        state.line = below
+        state.add(BlockKind.PARAGRAPH, state.src[start : state.eMarks[line]].strip(MD_TRIM_CHARS), line, below)
+        return
     parent, state.parentType = state.parentType, "paragraph"
     level, below = _scan(state, line, end, underlines=True)
     if level:
@@ -439,7 +469,7 @@ def _text(state: BlockState, line: int, end: int) -> None:
         _, below = _scan(state, line, state.lineMax, underlines=False)
     state.line = below
     if below == line + 1:
-        content = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+        content = state.src[start : state.eMarks[line]]
     else:
         content = state.getLines(line, below, state.blkIndent, False)
     state.add(BlockKind.PARAGRAPH, content.strip(MD_TRIM_CHARS), line, below)
