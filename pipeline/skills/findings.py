@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Severity(StrEnum):
@@ -47,8 +48,7 @@ class Verdict(StrEnum):
     UNLOADABLE = "unloadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A region of a file, 1-based; the end column is exclusive."""
 
     line: int

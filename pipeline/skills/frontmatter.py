@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, cast
 
 import yaml
 
@@ -91,7 +91,7 @@ class YamlValue:
             stack.extend(f.value for f in reversed(value.fields))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class YamlField:
     """A key and its value in a mapping."""
 
@@ -178,13 +178,6 @@ class Mark(Protocol):
     def column(self) -> int: ...
 
 
-def _marks(event: yaml.Event) -> tuple[Mark, Mark]:
-    """Where an event begins and ends; the parser always says."""
-    assert event.start_mark is not None
-    assert event.end_mark is not None
-    return event.start_mark, event.end_mark
-
-
 class _Composer:
     def __init__(self, line_offset: int, offset: int) -> None:
         self.line_offset = line_offset
@@ -231,14 +224,14 @@ class _Composer:
             value = self.stack.pop()
             self.pending_keys.pop()
             self.seen_keys.pop()
-            end = _marks(event)[1]
+            end = cast(Mark, event.end_mark)
             value.span = Span(value.span.line, value.span.column, end.line + 1 + self.line_offset, end.column + 1)
             value.end = end.index + self.offset
         return isinstance(event, yaml.DocumentEndEvent)
 
     def _place(self, event: yaml.Event) -> tuple[Span, int, int]:
         """Where an event stands in the file: its region, and its offsets."""
-        start, end = _marks(event)
+        start, end = cast(Mark, event.start_mark), cast(Mark, event.end_mark)  # the parser always says
         base = self.line_offset + 1
         span = Span(start.line + base, start.column + 1, end.line + base, end.column + 1)
         return span, start.index + self.offset, end.index + self.offset
