@@ -181,6 +181,13 @@ async def _our_runs(sha: str, context: Context) -> list[CheckRun]:
     return [run async for run in runs if run.app is not None and run.app.id == context.bot.app_id]
 
 
+async def pulls_checked_at(sha: str, context: Context) -> list[int]:
+    """The pull requests that our runs on this commit were made for."""
+    key = re.compile(rf"{context.repository.id}:check/([1-9][0-9]*):.*")
+    runs = await _our_runs(sha, context)
+    return sorted({int(match[1]) for run in runs if (match := key.fullmatch(run.external_id or ""))})
+
+
 async def _report(effect: Check, external_id: str, run: CheckRun | None, said: Conclude, context: Context) -> CheckRun:
     """Create the run, or continue the one a crash left open. Annotations are appended 50 at a time, each once."""
     annotations = [_annotation(finding) for finding in said.findings[:MAX_ANNOTATIONS]]

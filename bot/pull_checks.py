@@ -13,7 +13,7 @@ from bot.jobs.intake import parse, repository_of
 from bot.jobs.job import Repository, Role
 from bot.jobs.payloads import Payload
 from bot.jobs.ports import GitHub, JobStore, Steps
-from bot.store.keys import pull_number
+from bot.store.keys import check_key, commit_of, pull_number
 from pipeline.models import Value
 
 
@@ -23,9 +23,13 @@ class Answered(Value):
     result: EffectResult
 
 
+class Checked(Value):
+    pulls: list[int]
+
+
 @dataclass(frozen=True)
 class PullChecks:
-    """`advance` for the keys that `bot.store.keys.check_key` makes."""
+    """`advance` for the keys that `bot.store.keys.check_key` and `commit_key` make."""
 
     store: JobStore
     github: GitHub
@@ -35,17 +39,32 @@ class PullChecks:
         """Check what the open rows of `key` ask for. Raises what the steps raise; the engine tries again."""
         rows = await jobless.load(key, self.store, steps)
         for row in _worth_checking(rows):
-            repository, effect = await self._wanted(row, pull_number(key))
-            if repository is None or effect is None:
-                continue
-            await self._check(key, repository, effect, row.id, steps)
+            for number in await self._pulls(key, row, steps):
+                repository, effect = await self._wanted(row, number)
+                if repository is None or effect is None:
+                    continue
+                await self._check(check_key(repository.id, number), repository, effect, f"{row.id}:{number}", steps)
         await jobless.close(key, rows, task, self.store, steps)
 
-    async def _check(self, key: str, repository: Repository, effect: Check | Fix, row_id: int, steps: Steps) -> None:
+    async def _pulls(self, key: str, row: InboxRow, steps: Steps) -> list[int]:
+        """What the event is about: the pull request that its key names, or those that we checked at its commit."""
+        sha, repository = commit_of(key), repository_of(row)
+        if sha is None:
+            return [pull_number(key)]
+        payload = parse(row)
+        if repository is None or payload is None or not _head(row, payload, self.identity)[0]:
+            return []
+
+        async def look() -> Checked:
+            return Checked(pulls=await self.github.pulls_checked_at(repository, sha))
+
+        return (await steps.run(f"pulls:{row.id}", Checked, look)).pulls
+
+    async def _check(self, key: str, repository: Repository, effect: Check | Fix, name: str, steps: Steps) -> None:
         async def perform() -> Answered:
             return Answered(result=await self.github.perform(effect, key, repository))
 
-        await steps.run(f"check:{row_id}", Answered, perform)
+        await steps.run(f"check:{name}", Answered, perform)
 
     async def _wanted(self, row: InboxRow, number: int) -> tuple[Repository | None, Check | Fix | None]:
         payload = parse(row)

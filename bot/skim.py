@@ -46,7 +46,7 @@ def _only(fields: Mapping[str, CoreSchema]) -> CoreSchema:
 
 _ANY = schema.any_schema()
 _PULL = _object(number=_ANY, head=_object(ref=_ANY, repo=_object(id=_ANY)))
-_SUITE = _object(head_branch=_ANY, pull_requests=_ANY)
+_SUITE = _object(head_branch=_ANY, head_sha=_ANY, pull_requests=_ANY)
 _PAYLOAD = SchemaValidator(
     _only(
         {

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from bot.jobs.events import OWN_EVENT
 from bot.jobs.job import job_key
-from bot.store.keys import check_key, is_job, pull_key
+from bot.store.keys import check_key, commit_key, is_job, pull_key
 
 ACCEPTED: Mapping[str, frozenset[str]] = {
     "issues": frozenset(
@@ -36,6 +36,7 @@ STATE_LABELS = "skill:"
 _PUSHED = frozenset({"opened", "reopened", "synchronize"})
 _TALK = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
 _OURS_BY_BRANCH = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH = re.compile(r"skill/issue-([1-9][0-9]{0,9})(?:-[1-9][0-9]{0,3})?")
 
 
@@ -44,7 +45,7 @@ class SubjectError(Exception):
 
 
 class NoSubjectError(SubjectError):
-    """A complete payload that names nothing of ours: of a fork's check GitHub tells neither branch nor pull request."""
+    """A complete payload that names nothing of ours."""
 
 
 def is_accepted(event: str, action: str, payload: Mapping[str, JsonValue]) -> bool:
@@ -91,10 +92,13 @@ def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
             external = str(run.get("external_id") or "")
             if match := re.match(rf"({repository}:(?:check/)?[1-9][0-9]{{0,9}})(?![0-9])", external):
                 return match[1]
-            return _of_check(repository, _object(run, "check_suite"), run)
+            found = _of_check(repository, _object(run, "check_suite"), run)
+            if found is None:
+                raise NoSubjectError("neither the check's branch nor its pull requests name a job")
+            return found
         case "check_suite":
             suite = _object(payload, "check_suite")
-            return _of_check(repository, suite, suite)
+            return _of_check(repository, suite, suite) or _of_commit(repository, suite)
     raise SubjectError(f"event {event!r} is not one we keep")
 
 
@@ -176,15 +180,21 @@ def newcomers(event: str, action: str, body: bytes) -> list[Newcomer]:
     return found
 
 
-def _of_check(repository: int, suite: Mapping[str, JsonValue], run: Mapping[str, JsonValue]) -> str:
+def _of_check(repository: int, suite: Mapping[str, JsonValue], run: Mapping[str, JsonValue]) -> str | None:
     pulls = run.get("pull_requests")
     pull = pulls[0] if isinstance(pulls, list) and pulls and isinstance(pulls[0], dict) else None
     branch = suite.get("head_branch")
     if isinstance(branch, str) and (match := _BRANCH.fullmatch(branch)):
         return job_key(repository, int(match[1]))
-    if pull is None:
-        raise NoSubjectError("neither the check's branch nor its pull requests name a job")
-    return check_key(repository, _number(pull, "pull_requests[0].number", "number"))
+    return check_key(repository, _number(pull, "pull_requests[0].number", "number")) if pull is not None else None
+
+
+def _of_commit(repository: int, suite: Mapping[str, JsonValue]) -> str:
+    """Of a fork's suite GitHub tells neither branch nor pull request; our runs on its commit name the pull request."""
+    sha = suite.get("head_sha")
+    if not isinstance(sha, str) or not _SHA.fullmatch(sha):
+        raise NoSubjectError("neither the branch, the pull requests nor the commit of the suite name a job")
+    return commit_key(repository, sha)
 
 
 def _of_pull(repository: int, branch: str, pull: Mapping[str, JsonValue]) -> str:

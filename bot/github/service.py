@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from bot import repo_config, spans
-from bot.checks import touched_by
+from bot.checks import pulls_checked_at, touched_by
 from bot.commands import codeowners
 from bot.github.cache import Lru
 from bot.github.companions import RepositoryLists
@@ -240,6 +240,11 @@ class GitHubService:
         home, author = pull.head.repo, pull.user
         ours = home is not None and home.id == repository.id and author is not None
         return issue_of_branch(pull.head.ref) if ours and author and self.identity.is_login(author.login) else None
+
+    async def pulls_checked_at(self, repository: Repository, head_sha: str) -> list[int]:
+        """The pull requests that our check runs on this commit were made for."""
+        effect = Check(key="", head_sha=head_sha, path="", pull_number=0)
+        return await pulls_checked_at(head_sha, await self._context(effect, "", repository))
 
     async def said_on_pull(self, repository: Repository, pull_number: int) -> list[Feedback]:
         """What people said on a pull request, oldest first: reviews, line comments, comments; a bounded number."""

@@ -104,6 +104,10 @@ class GitHub(Protocol):
         """The issue whose skill this pull request of ours proposes; None when it is not ours."""
         ...
 
+    async def pulls_checked_at(self, repository: Repository, head_sha: str) -> list[int]:
+        """The pull requests that our check runs on this commit were made for."""
+        ...
+
     async def said_on_pull(self, repository: Repository, pull_number: int) -> list[Feedback]:
         """What people said on a pull request, oldest first: reviews, line comments, comments; a bounded number."""
         ...

@@ -16,6 +16,17 @@ def check_key(repo_id: int, number: int) -> str:
     return f"{repo_id}:check/{number}"
 
 
+def commit_key(repo_id: int, sha: str) -> str:
+    """Key of events that ask for a check and name no pull request, only its commit."""
+    return f"{repo_id}:check/@{sha}"
+
+
+def commit_of(key: str) -> str | None:
+    """The commit that a key of `commit_key` names; None for every other key."""
+    _, _, sha = key.partition(":check/@")
+    return sha or None
+
+
 def is_check(key: str) -> bool:
     """Does this key name a pull request that is checked and nothing else?"""
     return ":check/" in key

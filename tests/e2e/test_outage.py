@@ -21,6 +21,7 @@ from bot.settings import load
 from bot.store.ledger import SqlLedger
 from bot.subjects import ACCEPTED
 from tests.e2e.town import Town, town
+from tests.integration.github.test_effects import SKILL
 
 Heal = Callable[[], Awaitable[int]]
 
@@ -157,3 +158,22 @@ async def test_losing_everything_until_the_next_round_changes_no_outcome(kind: M
             return found
 
         assert await journey(there, heal_with_working_hook) == expected
+
+
+async def test_a_button_whose_press_was_not_delivered_works_when_it_is_sent_again(tmp_path: Path) -> None:
+    async with place(tmp_path, "press") as (there, heal):
+        morgan = there.github.as_user("morgan")
+        await morgan.commit("by-hand", {"skills/release-notes/SKILL.md": f"\n{SKILL}"}, "Add a skill")
+        number = await morgan.open_pull("by-hand", "A skill by hand")
+        await there.bot.quiet()
+        head = (await there.github.pull(number))["head"]["sha"]
+        [before] = await there.github.check_runs(head)
+        there.github.sandbox.world.courier.rules.append(DeliveryRule(Mishap.DROP, event="check_run", times=2))
+        await morgan.press(before["id"], "fix")
+        await morgan.press(before["id"], "revalidate")
+        await there.bot.quiet()
+        assert await there.github.review_comments(number) == []
+        assert [run["id"] for run in await there.github.check_runs(head)] == [before["id"]]
+        await heal()
+        assert len(await there.github.review_comments(number)) == 1, "what *Fix* suggests"
+        assert [run["id"] for run in await there.github.check_runs(head)] != [before["id"]], "checked anew"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.town import Town
 from tests.integration.github.test_effects import BROKEN, SKILL
 
@@ -72,3 +74,22 @@ async def test_all_skills_a_pull_request_touches_are_in_one_run(there: Town) -> 
 async def test_the_bot_s_own_pull_request_gets_its_check_once(there: Town) -> None:
     _, pull = await there.to_review()
     assert len(await _runs(there, pull["number"])) == 1
+
+
+async def test_running_a_fork_s_whole_suite_again_checks_its_pull_request(
+    there: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    morgan = there.github.as_user("morgan")
+    await morgan.commit("by-hand", {PATH: BROKEN}, "Add a skill")
+    number = await morgan.open_pull("by-hand", "A skill by hand")
+    await there.bot.quiet()
+    (run,) = await _runs(there, number)
+    # What GitHub says of a commit that was pushed to another repository: https://docs.github.com/rest/checks/suites
+    monkeypatch.setattr("bot.sandbox.render.checks._pulls_at", lambda *_: [])
+    suite = next(each for each in there.github.sandbox.repository.suites if each.id == run["check_suite"]["id"])
+    suite.head_branch = None
+    await morgan.post(f"{morgan.repo}/check-suites/{suite.id}/rerequest")
+    await there.bot.quiet()
+    (again,) = await _runs(there, number)
+    assert (again["conclusion"], again["id"] != run["id"]) == ("failure", True)
+    assert again["external_id"].rpartition(":")[0] == run["external_id"].rpartition(":")[0]
