@@ -58,7 +58,7 @@ class PullChecks:
         async def look() -> Checked:
             return Checked(pulls=await self.github.pulls_checked_at(repository, sha))
 
-        return (await steps.run(f"pulls:{row.id}", Checked, look)).pulls
+        return (await steps.repeatable(f"pulls:{row.id}", Checked, look)).pulls
 
     async def _check(self, key: str, repository: Repository, effect: Check | Fix, name: str, steps: Steps) -> None:
         async def perform() -> Answered:

@@ -211,23 +211,17 @@ class GitHubService:
             update={"pull": ours, "files": (await self.read_skill(repository, pull.head.sha, path)).files}
         )
 
-    async def conflicts(self, repository: Repository, pull_number: int) -> bool:
-        """Does the open pull request conflict with its base, as far as GitHub can say by now?
-
-        GitHub works it out when it is asked, and does not know at first; what it does not know soon is found by
-        reconciliation.
-        """
+    async def conflicts(self, repository: Repository, pull_number: int) -> bool | None:
+        """Does the open pull request conflict with its base? None: not worked out yet, which asking begins."""
         client = self._connection.client(repository, Purpose.READ)
         at = {**_names(repository), "number": pull_number}
-        for wait in (1.0, 2.0, 0.0):
-            try:
-                pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
-            except GoneError:
-                return False
-            if pull.state == "closed" or pull.mergeable is not None:
-                return pull.state == "open" and pull.mergeable is False
-            await self._connection.sleep(wait)
-        return False
+        try:
+            pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
+        except GoneError:
+            return False
+        if pull.state == "open" and pull.mergeable is None:
+            return None
+        return pull.state == "open" and pull.mergeable is False
 
     async def issue_of_pull(self, repository: Repository, pull_number: int) -> int | None:
         """The issue whose skill this pull request of ours proposes; None when it is not ours."""

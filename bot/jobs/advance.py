@@ -97,7 +97,7 @@ class Words(Value):
 
 
 class Compared(Value):
-    conflicts: bool
+    conflicts: bool | None
 
 
 class Left(Value):
@@ -243,7 +243,7 @@ class _Worker:
             if job is None:
                 return None
         job = await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
-        if job is not None and isinstance(event, ev.SkillPromoted):
+        if job is not None and review.may_conflict_now(job, event):
             job = await self._compared_with_base(job, facts, f"{number}:{row.id}")
         return job
 
@@ -256,17 +256,16 @@ class _Worker:
         return event.model_copy(update={"said": (await self.steps.repeatable(name, Words, look)).said})
 
     async def _compared_with_base(self, job: Job, facts: Facts, name: str) -> Job | None:
-        """The default branch has moved: does our pull request conflict with it now?"""
+        """Does our pull request conflict with the branch it is to be merged into?"""
         pull = job.pull
-        if pull is None or job.status is not JobStatus.IN_REVIEW:
-            return job
+        assert pull is not None, "only a pull request can conflict"
 
         async def look() -> Compared:
             return Compared(conflicts=await self.ports.github.conflicts(job.repository, pull.number))
 
-        if not (await self.steps.repeatable(f"conflicts:{name}", Compared, look)).conflicts:
-            return job
-        return await self._apply(decide(job, ev.Conflicting(head_sha=pull.seen), facts), facts, f"{name}:conflict")
+        found = (await self.steps.repeatable(f"conflicts:{name}", Compared, look)).conflicts
+        event = ev.Compared(head_sha=pull.seen, conflicts=found)
+        return await self._apply(decide(job, event, facts), facts, f"{name}:conflict")
 
     async def _recovered(self, repository: Repository, event: ev.Event, facts: Facts, name: str) -> Job | None:
         """The job rebuilt from what GitHub holds; None when this was never ours."""

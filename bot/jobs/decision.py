@@ -86,7 +86,7 @@ class Turn:
 
     def move(self, status: JobStatus, **changes: object) -> None:
         """To another status, with the timers that belong to it."""
-        self.job = self.job.moved(status, **changes)
+        self.job = self.job.moved(status, **{"look_at": None, "looks": 0, **changes})
         if status in WAITING or status is JobStatus.QUEUED:
             config, now = self.facts.config, self.facts.now
             self.job = self.job.with_(

@@ -159,11 +159,12 @@ class PullPushed(Value):
     conflicts: bool = Field(False, description="with the branch it is to be merged into, as far as GitHub knows")
 
 
-class Conflicting(Value):
-    """Our pull request conflicts with the default branch as that is now. Not stored in the inbox."""
+class Compared(Value):
+    """Our pull request beside the branch it is to be merged into, as both are now. Not stored in the inbox."""
 
-    kind: Literal["conflicting"] = "conflicting"
+    kind: Literal["compared"] = "compared"
     head_sha: str
+    conflicts: bool | None = Field(description="None: GitHub has not worked it out yet")
 
 
 class SkillPromoted(Value):
@@ -185,10 +186,10 @@ class CheckRequested(Value):
 
 
 class TimerDue(Value):
-    """A reminder or expiry stored on the job row has come."""
+    """A reminder, an expiry or another look at the pull request, stored on the job row, has come."""
 
     kind: Literal["timer_due"] = "timer_due"
-    timer: Literal["remind", "expire"]
+    timer: Literal["remind", "expire", "look"]
 
 
 class RunAgain(Value):
@@ -234,7 +235,7 @@ Event = Annotated[
     | PullClosed
     | PullReopened
     | PullPushed
-    | Conflicting
+    | Compared
     | SkillPromoted
     | CheckRequested
     | TimerDue

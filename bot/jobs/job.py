@@ -149,6 +149,8 @@ class Job(Value):
     conflict: bool = Field(
         False, description="the pull request cannot be merged into the default branch as that is now"
     )
+    look_at: datetime | None = Field(None, description="when to ask GitHub again whether the pull request conflicts")
+    looks: int = Field(0, description="how often that was asked in vain")
     keeps_rest: bool = Field(False, description="something found no room and stands on a branch of its own")
     onto_base: bool = Field(False, description="the next publication merges the default branch as well")
     reopening: bool = Field(False, description="the next publication may take up a pull request somebody had closed")

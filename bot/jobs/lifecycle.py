@@ -114,6 +114,8 @@ def is_gone(job: Job) -> bool:
 
 def timer_due(turn: Turn, event: ev.TimerDue) -> None:
     job, now = turn.job, turn.facts.now
+    if event.timer == "look":
+        turn.change(look_at=None)
     if job.status not in WAITING and job.status is not JobStatus.QUEUED:
         return
     if event.timer == "expire" and job.expire_at is not None and job.expire_at <= now:

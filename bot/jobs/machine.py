@@ -69,8 +69,8 @@ def decide(job: Job | None, event: ev.Event, facts: Facts) -> Decision:
             review.reopened(turn, event)
         case ev.PullPushed():
             review.pushed(turn, event)
-        case ev.Conflicting():
-            review.conflicting(turn, event.head_sha)
+        case ev.Compared():
+            review.compared(turn, event)
         case ev.SkillPromoted():
             review.skill_promoted(turn, event)
         case ev.CheckRequested():

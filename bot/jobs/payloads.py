@@ -155,6 +155,6 @@ class Payload(Part):
     check_run: CheckRun | None = None
     check_suite: CheckSuite | None = None
     requested_action: RequestedAction | None = None
-    timer: Literal["remind", "expire"] | None = None
+    timer: Literal["remind", "expire", "look"] | None = None
     reason: str = ""
     promoted: Promoted | None = None

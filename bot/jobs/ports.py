@@ -96,8 +96,8 @@ class GitHub(Protocol):
         """What is left of a request on GitHub; None when there is no such issue."""
         ...
 
-    async def conflicts(self, repository: Repository, pull_number: int) -> bool:
-        """Does the open pull request conflict with its base, as far as GitHub can say by now?"""
+    async def conflicts(self, repository: Repository, pull_number: int) -> bool | None:
+        """Does the open pull request conflict with its base? None: GitHub has not worked it out yet."""
         ...
 
     async def issue_of_pull(self, repository: Repository, pull_number: int) -> int | None:

@@ -4,6 +4,8 @@ Feedback that comes while a phase is running waits on the job and is taken up wh
 nothing interrupts a commit.
 """
 
+from datetime import timedelta
+
 from bot.commands.permissions import Allowed, check_review
 from bot.comments import notices, pull
 from bot.comments.notifications import Occasion
@@ -18,6 +20,8 @@ from pipeline.models import FROM_VALIDATION, Feedback
 
 MOST_REMARKS = 50
 """What is kept of the words on a rejected pull request."""
+LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
+"""When GitHub is asked again whether the pull request conflicts, each time that it does not know yet."""
 
 
 def reviewed(turn: Turn, event: ev.Reviewed) -> None:
@@ -208,13 +212,31 @@ def pushed(turn: Turn, event: ev.PullPushed) -> None:
         conflicting(turn, event.head_sha)
 
 
+def may_conflict_now(job: Job, event: ev.Event) -> bool:
+    """Has the branch or its base moved, or is it time to ask again?"""
+    moved = isinstance(event, ev.SkillPromoted) or (isinstance(event, ev.TimerDue) and event.timer == "look")
+    pushed_here = isinstance(event, ev.PullPushed) and job.pull is not None and event.number == job.pull.number
+    return (moved or pushed_here) and job.status is JobStatus.IN_REVIEW and job.pull is not None and not job.conflict
+
+
+def compared(turn: Turn, event: ev.Compared) -> None:
+    """GitHub works it out after it was asked: later looks are set by timer, and the last one is reconciliation's."""
+    looks = turn.job.looks
+    if event.conflicts is None and looks < len(LOOKS):
+        turn.change(look_at=turn.facts.now + LOOKS[looks], looks=looks + 1)
+        return
+    turn.change(look_at=None, looks=0)
+    if event.conflicts:
+        conflicting(turn, event.head_sha)
+
+
 def conflicting(turn: Turn, head_sha: str) -> None:
     """Say once for each state of the branch that it cannot be merged, and what resolves it."""
     job = turn.job
     if job.pull is None or job.status is not JobStatus.IN_REVIEW or job.conflict:
         return
     turn.change(conflict=True)
-    turn.say(f"conflict:{head_sha}", notices.conflict(), job.pull.number, why=Occasion.QUESTION)
+    turn.say(f"conflict:{head_sha}:{turn.facts.event_id}", notices.conflict(), job.pull.number, why=Occasion.QUESTION)
 
 
 def resolve(turn: Turn, *, by: str, key: str) -> bool:

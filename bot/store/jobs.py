@@ -45,6 +45,9 @@ INTERRUPTING = frozenset(
 """Events that may change what a running phase should do. What it then does is the state machine's decision."""
 
 
+_TIMERS = {"remind": jobs.c.remind_at, "expire": jobs.c.expire_at, "look": jobs.c.look_at}
+
+
 def _work(job: Job, rev: int) -> NewEvent:
     """The row that is open as long as the job runs: what loses its task is found by the sweeper, counted and tried."""
     return NewEvent(
@@ -265,10 +268,10 @@ class Jobs:
         return oldest
 
     async def due_timers(self, now: datetime, limit: int = 500) -> list[DueTimer]:
-        """Reminders and expiries whose time has come."""
+        """Reminders, expiries and looks whose time has come."""
         due: list[DueTimer] = []
         async with self._engine.connect() as connection:
-            for timer, column in (("remind", jobs.c.remind_at), ("expire", jobs.c.expire_at)):
+            for timer, column in _TIMERS.items():
                 query = (
                     select(jobs.c.key, column, jobs.c.repo_id, jobs.c.installation_id)
                     .where(column <= now)
@@ -358,6 +361,7 @@ def _columns(job: Job) -> dict[str, object]:
         "pull_key": pull_key(job.repository.id, pull.number) if pull else None,
         "remind_at": job.remind_at,
         "expire_at": job.expire_at,
+        "look_at": job.look_at,
         "waiting_since": job.waiting_since,
         "cost_usd": job.journey.usage.cost_usd,
         "updated_at": job.updated_at,

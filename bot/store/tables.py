@@ -76,6 +76,7 @@ jobs = Table(
     Column("status_since", Utc),
     Column("draft", String(64)),
     Column("quality", Float),
+    Column("look_at", Utc),
     Index(None, "repo_id", "issue_number"),
     Index(None, "owner", "name", "issue_number"),
     Index(None, "installation_id"),
@@ -101,6 +102,12 @@ jobs = Table(
         "expire_at",
         sqlite_where=text("expire_at IS NOT NULL"),
         postgresql_where=text("expire_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_look_at",
+        "look_at",
+        sqlite_where=text("look_at IS NOT NULL"),
+        postgresql_where=text("look_at IS NOT NULL"),
     ),
 )
 

@@ -1,5 +1,9 @@
 """Two requests of one repository: what the merge of one means for the other."""
 
+from datetime import timedelta
+
+import pytest
+
 from bot.jobs.job import Job, JobStatus
 from pipeline.models import Dependency
 from tests.e2e.town import Town
@@ -25,6 +29,24 @@ async def _misses(there: Town, job: Job, name: str) -> None:
     await jobs.save(job.with_(journey=journey), rev=row.rev, done=[], task="test")
 
 
+@pytest.fixture(autouse=True)
+def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.jobs.review.LOOKS", (timedelta(milliseconds=100), timedelta(seconds=5)))
+
+
+async def test_a_push_that_brings_a_conflict_is_told_as_soon_as_github_has_worked_it_out(there: Town) -> None:
+    morgan = there.github.as_user("morgan")
+    number, pull = await there.to_review()
+    await morgan.commit("main", {"NOTES.md": "One thing.\n"}, "Note on the default branch")
+    await there.bot.quiet()
+    assert await there.words(pull["number"]) == [], "nothing conflicts"
+    await morgan.commit(f"skill/issue-{number}", {"NOTES.md": "Another thing.\n"}, "Note on the branch")
+    await there.github.until(lambda: _said(there, pull["number"], "cannot be merged as it is"), 60)
+    await there.bot.quiet()
+    assert "conflicts with the default branch" in (await there.words(number))[0]
+    await there.assert_nothing_twice(pull["number"])
+
+
 async def test_a_merge_tells_those_who_waited_for_the_skill_and_those_who_conflict_with_it(there: Town) -> None:
     morgan = there.github.as_user("morgan")
     await morgan.commit("main", {"README.md": LISTED}, "List the skills")
@@ -34,8 +56,8 @@ async def test_a_merge_tells_those_who_waited_for_the_skill_and_those_who_confli
 
     await morgan.merge(first["number"])
     await there.bot.quiet()
-    await there.github.until(lambda: _said(there, number, "which this request builds on, is there now"), 20)
-    await there.github.until(lambda: _said(there, second["number"], "cannot be merged as it is"), 20)
+    await there.github.until(lambda: _said(there, number, "which this request builds on, is there now"), 60)
+    await there.github.until(lambda: _said(there, second["number"], "cannot be merged as it is"), 60)
     await there.bot.quiet()
     assert "conflicts with the default branch" in (await there.words(number))[0]
 

@@ -68,15 +68,20 @@ def _up_to_date(number: int, pull: int, name: str) -> MergeBase:
     )
 
 
+async def _conflicts(here: Town, pull: Published) -> bool | None:
+    assert await here.service.conflicts(here.repository, pull.pull_number) is None, "GitHub has not worked it out yet"
+    return await here.service.conflicts(here.repository, pull.pull_number)
+
+
 async def _two(here: Town) -> tuple[int, Published]:
     """Two skills in review that both stand in the list; one is merged, so the other conflicts."""
     _, first = await _publish(here, "first")
     number, second = await _publish(here, "next")
     assert isinstance(first, Published)
     assert isinstance(second, Published)
-    assert not await here.service.conflicts(here.repository, second.pull_number)
+    assert not await _conflicts(here, second)
     await _merge(here, first.pull_number)
-    assert await here.service.conflicts(here.repository, second.pull_number)
+    assert await _conflicts(here, second)
     return number, second
 
 
@@ -90,7 +95,7 @@ async def test_a_conflict_in_the_lists_alone_keeps_the_skill_as_it_was_reviewed(
         here.trouble(kind, times=3)
     result = await here.perform(_up_to_date(number, second.pull_number, "next"), number)
     assert isinstance(result, Published)
-    assert not await here.service.conflicts(here.repository, second.pull_number)
+    assert not await _conflicts(here, second)
     assert await _text(here, "skills/next/SKILL.md", branch) == before
     assert await _text(here, "NOTES.md", branch) == "Notes by a person on the branch.\n"
     listed = await _text(here, "README.md", branch)
@@ -136,7 +141,7 @@ async def test_a_skill_that_changed_on_the_base_is_for_a_new_draft_to_decide(her
     text = OLD.replace("Collect", "Assemble and gather")
     _, anew = await _publish(here, "old", text, number=number, onto_base=True, known_head=changed.head_sha)
     assert isinstance(anew, Published)
-    assert not await here.service.conflicts(here.repository, changed.pull_number)
+    assert not await _conflicts(here, changed)
     assert await _text(here, "skills/old/SKILL.md", f"skill/issue-{number}") == text
     await _merge(here, changed.pull_number)
     assert await _text(here, "skills/old/SKILL.md", "main") == text

@@ -6,8 +6,10 @@ import pytest
 
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
+from bot.jobs import review
 from bot.jobs.job import ENDED, Job, JobStatus
 from bot.jobs.machine import decide, settle
+from bot.jobs.review import LOOKS
 from pipeline.models import Dependencies, Dependency
 from tests.unit.jobs import builders as make
 
@@ -60,7 +62,7 @@ def test_a_new_draft_after_it_landed_begins_with_a_new_plan() -> None:
 
 
 def _conflicting(job: Job | None = None) -> Job:
-    after = decide(job or _in_review(), ev.Conflicting(head_sha=HEAD), make.facts()).job
+    after = decide(job or _in_review(), ev.Compared(head_sha=HEAD, conflicts=True), make.facts()).job
     assert after is not None
     return after
 
@@ -77,6 +79,38 @@ def test_a_conflict_is_said_once_on_the_pull_request_and_stays_in_the_status() -
     after = decide(decision.job, pushed, make.facts()).job
     assert after is not None
     assert not after.conflict, "a person may have resolved it"
+
+
+def test_what_github_does_not_know_yet_is_asked_again_later_and_then_left_to_reconciliation() -> None:
+    job, looks = _in_review(), []
+    for _ in range(len(LOOKS) + 1):
+        decision = decide(job, ev.Compared(head_sha=HEAD, conflicts=None), make.facts())
+        assert _said(decision.effects) == []
+        job = decision.job or job
+        looks.append(job.look_at)
+        assert review.may_conflict_now(job, ev.TimerDue(timer="look"))
+        job = decide(job, ev.TimerDue(timer="look"), make.facts()).job or job
+        assert job.look_at is None
+    assert looks == [*(make.NOW + wait for wait in LOOKS), None]
+    known = decide(job, ev.Compared(head_sha=HEAD, conflicts=False), make.facts()).job
+    assert known == job
+
+
+def test_only_what_can_change_the_answer_is_a_reason_to_ask() -> None:
+    pushed = ev.PullPushed(actor=make.MORGAN, number=13, head_sha="b" * 40)
+    other = pushed.model_copy(update={"number": 14})
+    assert [review.may_conflict_now(_in_review(), event) for event in (pushed, LANDED, other)] == [True, True, False]
+    assert not review.may_conflict_now(_in_review(), ev.TimerDue(timer="remind"))
+    assert not review.may_conflict_now(_conflicting(), pushed), "it is known"
+    assert not review.may_conflict_now(make.job(JobStatus.RUNNING, pull=make.PULL), pushed), "the next commit decides"
+
+
+def test_a_look_is_forgotten_when_the_review_is_over() -> None:
+    waiting = decide(_in_review(), ev.Compared(head_sha=HEAD, conflicts=None), make.facts()).job
+    assert waiting is not None
+    closed = decide(waiting, ev.PullClosed(actor=make.MORGAN, number=13), make.facts()).job
+    assert closed is not None
+    assert (waiting.look_at is None, closed.look_at) == (False, None)
 
 
 def _asked(job: Job) -> fx.MergeBase:
