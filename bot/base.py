@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from bot.comments import reasons
 from bot.comments.pull import merge_message
 from bot.github.effects.branch import default_branch, move, write_commit, write_tree
 from bot.github.effects.context import ATTEMPTS, Context
@@ -19,7 +20,6 @@ from bot.github.models import Comparison, TreeEntry
 from bot.jobs.effects import EffectResult, MergeBase, Published, Refused
 from pipeline.models import SkillDraft
 
-MOST_NAMED = 5
 Files = Mapping[str, TreeEntry]
 
 
@@ -57,7 +57,7 @@ async def _merge_once(effect: MergeBase, context: Context) -> Published | Refuse
     name = await default_branch(context)
     tip, base = await reader.branch_tip(effect.branch), await reader.branch_tip(name)
     if tip is None or base is None:
-        return Refused(code="conflict", reason="The branch is not there any more.")
+        return Refused(code="conflict", reason=reasons.branch_gone())
     draft = await _draft(effect.path, tip, reader)
     onto = await onto_base(draft, tip, base, reader, context, rewrites_skill=False)
     if isinstance(onto, Refused):
@@ -87,7 +87,7 @@ async def onto_base(
     did to the skill's folder, the draft will take its place."""
     fork = await _fork_point(base, tip, context)
     if fork is None:
-        return Refused(code="conflict", reason="The branch and the default branch have no common history.")
+        return Refused(code="conflict", reason=reasons.no_common_history())
     if fork == base:
         return None
     trees = [await reader.tree_of(commit) for commit in (fork, tip, base)]
@@ -104,9 +104,9 @@ async def onto_base(
             clashes.append(path)
     inside = [path for path in clashes if path.startswith(f"{draft.path}/")]
     if outside := [path for path in clashes if path not in inside]:
-        return Refused(code="conflict", reason=_both_changed(outside))
+        return Refused(code="conflict", reason=reasons.both_changed(outside))
     if inside and not rewrites_skill:
-        return Refused(code="skill_changed", reason=_both_changed(inside))
+        return Refused(code="skill_changed", reason=reasons.both_changed(inside))
     return OntoBase(await write_tree(trees[2], kept, context), base)
 
 
@@ -145,8 +145,3 @@ def _entry(path: str, entry: TreeEntry | None) -> JsonValue:
     if entry is None:
         return {"path": path, "mode": "100644", "type": "blob", "sha": None}
     return {"path": path, "mode": entry.mode, "type": "blob", "sha": entry.sha}
-
-
-def _both_changed(paths: list[str]) -> str:
-    names = ", ".join(paths[:MOST_NAMED]) + (f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else "")
-    return f"Both this branch and the default branch changed {names}."

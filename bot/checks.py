@@ -13,8 +13,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from bot import repo_config
-from bot.comments.markdown import inline_code
-from bot.comments.report import check_summary
+from bot.comments.report import check_summary, no_skill, superseded
 from bot.github.effects.context import ATTEMPTS, Context
 from bot.github.errors import GoneError, UnknownOutcomeError
 from bot.github.git import MAX_FILE_BYTES, GitReader, TooLargeError
@@ -97,7 +96,7 @@ async def _judged(effect: Check, context: Context) -> Conclude | None:
 def judge(path: str, found: Sequence[ReportedFinding] | None) -> Conclude:
     """Errors fail; a folder that is not there (None) says nothing about itself, so the run is neutral."""
     if found is None:
-        return Conclude("neutral", "No skill here", f"There is no folder {inline_code(path)} at this commit.")
+        return Conclude("neutral", *no_skill(path))
     findings = tuple(found)
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in _LEVELS}
     title = ", ".join(_counted(number, severity) for severity, number in counts.items() if number) or "No findings"
@@ -252,7 +251,8 @@ async def _conclude_superseded(effect: Check, run: CheckRun, context: Context) -
 
 
 async def _supersede(run: CheckRun, context: Context) -> None:
-    output: dict[str, JsonValue] = {"title": "Superseded", "summary": "A newer run tells the result."}
+    title, summary = superseded()
+    output: dict[str, JsonValue] = {"title": title, "summary": summary}
     data: dict[str, JsonValue] = {"status": "completed", "conclusion": "neutral", "output": output}
     await context.insist(lambda: context.publish.patch(f"{_RUNS}/{{run}}", context.at(run=run.id), data, CheckRun))
 

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from bot import repo_config, suggestions
 from bot.checks import MAX_FILES_READ, read_skill, touched_by
+from bot.comments import reasons
 from bot.comments.report import fix_committed, fix_suggested, fix_suggestion
 from bot.github.effects import marker
 from bot.github.effects.branch import move, write_commit, write_tree
@@ -137,7 +138,7 @@ async def _commit(effect: Fix, pull: PullRequest, files: Mapping[str, str], cont
     try:
         await context.insist(lambda: move(pull.head.ref, commit, context))
     except (InvalidError, ConflictError):
-        return Refused(code="conflict", reason="Somebody pushed to the branch meanwhile.")
+        return Refused(code="conflict", reason=reasons.pushed_meanwhile())
     result = Published(pull_number=effect.pull_number, head_sha=commit, url=pull.html_url)
     await context.log.record(context.job_key, effect.key, effect.kind, effect.pull_number, result)
     return result

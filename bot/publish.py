@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from bot.base import onto_base
+from bot.comments import reasons
 from bot.github.effects import marker, pull_body
 from bot.github.effects.branch import begin, default_branch, move, write_commit, write_tree
 from bot.github.effects.context import ATTEMPTS, Context
@@ -72,12 +73,12 @@ def unsafe_path(draft: SkillDraft) -> str:
     for path in (draft.path, *(f"{draft.path}/{file}" for file in draft.files)):
         segments = path.split("/")
         if any(segment in {"", ".", ".."} or segment.lower() == ".git" for segment in segments):
-            return f"The path {path!r} does not stay inside the repository."
+            return reasons.outside_repository(path)
         if any(ord(character) < 32 or character == "\\" for character in path):
-            return f"The path {path!r} has a character that does not belong in a path."
+            return reasons.not_a_path(path)
         if [segment.lower() for segment in segments[:2]] == [".github", "workflows"]:
-            return "A skill is never written into .github/workflows."
-    return "" if "SKILL.md" in draft.files else "The draft has no SKILL.md."
+            return reasons.a_workflow()
+    return "" if "SKILL.md" in draft.files else reasons.no_document()
 
 
 # --- the pull request ----------------------------------------------------------------------------------------------
@@ -100,10 +101,10 @@ async def _refusal(effect: Publish, pull: PullRequest | None, context: Context) 
     if pull is None or pull.state == "open":
         return None
     if pull.merged:
-        return Refused(code="merged", reason=f"Pull request #{pull.number} from this branch was merged already.")
+        return Refused(code="merged", reason=reasons.merged_already(pull.number))
     if effect.reopen or await _closed_by_us(pull, context):
         return None
-    return Refused(code="closed_by_person", reason=f"Somebody closed pull request #{pull.number}.")
+    return Refused(code="closed_by_person", reason=reasons.closed_by_somebody(pull.number))
 
 
 async def _closed_by_us(pull: PullRequest, context: Context) -> bool:
@@ -119,7 +120,7 @@ async def _open_pull(effect: Publish, pull: PullRequest | None, context: Context
     text = await with_rest(effect.body, effect.rest, context)
     body = f"{pull_body.region(text)}\n\n{marker.marker(context.job_key, effect.key)}"
     if len(body) > marker.MAX_BODY:
-        return Refused(code="invalid", reason=f"The description has {len(body):,} characters; GitHub takes 65,536.")
+        return Refused(code="invalid", reason=reasons.too_long("description", len(body)))
     base = await default_branch(context)
     data: dict[str, JsonValue] = {"title": effect.title, "head": effect.branch, "base": base, "body": body}
 
@@ -197,11 +198,11 @@ async def _push_once(effect: Publish, context: Context) -> str | Refused:
     tip = await reader.branch_tip(effect.branch)
     parent = tip or await reader.branch_tip(await default_branch(context))
     if parent is None:
-        return Refused(code="conflict", reason="The repository has no commit yet; push a first one and try again.")
+        return Refused(code="conflict", reason=reasons.no_commit_yet())
     tree = await reader.tree_of(parent)
     changes = await _changes(effect, tip, tree, reader, context)
     if changes and tip is not None and await _was_overtaken(effect, changes, tip, tree, reader):
-        return Refused(code="human_edits", reason="Somebody changed the skill on the branch meanwhile.")
+        return Refused(code="human_edits", reason=reasons.changed_meanwhile())
     parents = [parent]
     if effect.onto_base and tip is not None and (base := await reader.branch_tip(await default_branch(context))):
         onto = await onto_base(effect.draft, tip, base, reader, context, rewrites_skill=True)
@@ -214,7 +215,7 @@ async def _push_once(effect: Publish, context: Context) -> str | Refused:
     if not changes and len(parents) == 1:
         if tip is not None:
             return tip
-        return Refused(code="invalid", reason="The default branch holds exactly these files already.")
+        return Refused(code="invalid", reason=reasons.nothing_to_change())
     new_tree = await write_tree(tree, [change.entry() for change in changes], context)
     commit = await write_commit(effect.commit_message, new_tree, parents, context)
     await (begin if tip is None else move)(effect.branch, commit, context)

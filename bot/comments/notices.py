@@ -252,6 +252,11 @@ def in_full(url: str) -> str:
     return f"**In full:** <{url}>"
 
 
+def kept_message(issue_number: int) -> str:
+    """The message of the commit that keeps what found no room."""
+    return f"Keep what found no room in issue {issue_number}\n\n[skip ci]"
+
+
 def conflict() -> str:
     """On the pull request, when the default branch has moved so that it cannot be merged any more."""
     return (

@@ -118,6 +118,16 @@ def check_summary(findings: Sequence[ReportedFinding], *, path: str, annotated: 
     return "\n\n".join([*parts, table])
 
 
+def no_skill(path: str) -> tuple[str, str]:
+    """Title and summary of the check run where the folder is not there."""
+    return "No skill here", f"There is no folder {inline_code(path)} at this commit."
+
+
+def superseded() -> tuple[str, str]:
+    """Title and summary of a check run that a newer one took the place of."""
+    return "Superseded", "A newer run tells the result."
+
+
 def fix_suggested(rest: str, *, by: str, suggested: int) -> str:
     """On somebody's own pull request: how many changes of the *Fix* button are suggested at their lines, and `rest`,
     the difference that cannot be suggested there ("" for none)."""

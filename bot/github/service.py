@@ -13,6 +13,7 @@ import structlog
 from bot import repo_config, spans
 from bot.checks import pulls_checked_at, touched_by
 from bot.commands import codeowners
+from bot.comments import reasons
 from bot.github.cache import Lru
 from bot.github.companions import RepositoryLists
 from bot.github.connection import Connection
@@ -260,7 +261,7 @@ class GitHubService:
                 raise
             return refused
         if isinstance(effect, Publish) and (found := files_with_our_secrets(effect.draft)):
-            return Refused(code="invalid", reason=f"{', '.join(found)} would show a secret of this service.")
+            return Refused(code="invalid", reason=reasons.shows_secret(found))
         result = await perform(without_credentials(effect), context)
         log.info("effect", job=job_key, effect=effect.key, kind=effect.kind, outcome=result.kind)
         return result

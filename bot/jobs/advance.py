@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.comments import reasons
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs import recovery, review
@@ -363,7 +364,7 @@ class _Worker:
         since = min((row.received_at for row in turn.loaded.rows if row.is_work), default=turn.now)
         if turn.now - since >= MODEL_PATIENCE.get(failure.code, timedelta()):
             return
-        body = status_body(job, facts, f"waiting. {failure.message} I try again by myself")
+        body = status_body(job, facts, reasons.waiting_for_model(failure.message))
         await self._perform(job, fx.ShowStatus(number=job.issue_number, body=body), f"effect:{number}:waiting")
         raise OutageError(failure.message)
 

@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 from pydantic import ValidationError
 
+from bot.comments import reasons
 from bot.credentials import scrub
 from bot.jobs import events as ev
 from bot.jobs import payloads
@@ -329,8 +330,8 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("issues", "edited"): _issue_edited,
     ("issues", "closed"): _issue_closed,
     ("issues", "reopened"): _issue_reopened,
-    ("issues", "deleted"): _gone("the issue was deleted", only_the_issue=True),
-    ("issues", "transferred"): _gone("the issue was transferred to another repository", only_the_issue=True),
+    ("issues", "deleted"): _gone(reasons.issue_deleted(), only_the_issue=True),
+    ("issues", "transferred"): _gone(reasons.issue_transferred(), only_the_issue=True),
     ("issues", "unlocked"): _unlocked,
     ("issue_comment", "created"): _commented,
     ("issue_comment", "edited"): _comment_edited,
@@ -343,11 +344,11 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("check_run", "rerequested"): _check_rerequested,
     ("check_run", "requested_action"): _check_action,
     ("check_suite", "rerequested"): _suite_rerequested,
-    ("installation", "deleted"): _gone("the App was uninstalled"),
-    ("installation", "suspend"): _gone("the App was suspended"),
-    ("installation_repositories", "removed"): _gone("the App was removed from the repository"),
-    ("repository", "deleted"): _gone("the repository was deleted"),
-    ("repository", "archived"): _gone("the repository was archived"),
+    ("installation", "deleted"): _gone(reasons.app_uninstalled()),
+    ("installation", "suspend"): _gone(reasons.app_suspended()),
+    ("installation_repositories", "removed"): _gone(reasons.app_removed()),
+    ("repository", "deleted"): _gone(reasons.repository_deleted()),
+    ("repository", "archived"): _gone(reasons.repository_archived()),
     (ev.OWN_EVENT, "timer"): _timer,
     (ev.OWN_EVENT, ev.RUN_AGAIN): _run_again,
     (ev.OWN_EVENT, ev.CANCEL): _cancel_asked,

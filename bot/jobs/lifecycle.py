@@ -4,7 +4,7 @@ Starting costs money, so a job starts only when somebody with triage put the lab
 the author is on the repository's `auto_start` list. A stopped job keeps everything and goes on where it was.
 """
 
-from bot.comments import notices
+from bot.comments import notices, reasons
 from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
@@ -120,7 +120,7 @@ def timer_due(turn: Turn, event: ev.TimerDue) -> None:
         return
     if event.timer == "expire" and job.expire_at is not None and job.expire_at <= now:
         days = turn.facts.config.expire_after_days
-        turn.move(JobStatus.EXPIRED, ended_reason="nobody answered")
+        turn.move(JobStatus.EXPIRED, ended_reason=reasons.nobody_answered())
         turn.say(f"expired:{job.moves}", notices.expired(turn.job, days), why=Occasion.OUTCOME)
     elif event.timer == "remind" and job.remind_at is not None and job.remind_at <= now:
         turn.change(remind_at=None)
@@ -134,7 +134,7 @@ def cancel(turn: Turn, *, key: str, by: str = "") -> bool:
         return False
     if job.status is JobStatus.IN_REVIEW and job.pull is not None:
         turn.do(fx.Close(key=f"close:{job.pull.number}:{key}", number=job.pull.number, what="pull"))
-    turn.move(JobStatus.CANCELLED, ended_reason=f"cancelled by {by or 'the operator'}")
+    turn.move(JobStatus.CANCELLED, ended_reason=reasons.cancelled_by(by))
     turn.say(f"cancelled:{key}", notices.cancelled(by), why=Occasion.REPLY if by else Occasion.OUTCOME)
     return True
 
@@ -142,9 +142,7 @@ def cancel(turn: Turn, *, key: str, by: str = "") -> bool:
 def gave_up(turn: Turn) -> None:
     """A fault of ours that kept coming back: stop, say so in one sentence, and keep everything for `/skill retry`."""
     if turn.job.status is JobStatus.RUNNING:
-        failure = Failure(
-            code="gave_up", message="Something on my side kept failing, although I tried many times.", retryable=True
-        )
+        failure = Failure(code="gave_up", message=reasons.kept_failing(), retryable=True)
         turn.move(JobStatus.FAILED, ended_reason=failure.message)
         turn.say(f"failed:{turn.job.moves}", notices.failed(failure))
 

@@ -7,7 +7,7 @@ nothing interrupts a commit.
 from datetime import timedelta
 
 from bot.commands.permissions import Allowed, check_review
-from bot.comments import notices, pull
+from bot.comments import notices, pull, reasons
 from bot.comments.notifications import Occasion
 from bot.jobs import effects as fx
 from bot.jobs import events as ev
@@ -113,7 +113,7 @@ def build_upon(job: Job, branch: BranchNow) -> Job:
     try:
         journey = going_on_from(journey, branch.files, unpublished)
     except AnswerError as error:
-        message = f"{error} The folder was {job.pull.path}; put it back, or finish the pull request by hand."
+        message = reasons.skill_moved(str(error), job.pull.path)
         failure = Failure(code="skill_moved", message=message, retryable=True)
         journey = journey.model_copy(update={"status": "failed", "failure": failure, "checkpoint": None})
         return job.with_(unpublished=unpublished, journey=journey)
@@ -145,7 +145,7 @@ def closed(turn: Turn, event: ev.PullClosed) -> None:
     if job.pull is None or job.pull.number != event.number:
         return
     if job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING} or job.status is JobStatus.FAILED:
-        turn.move(JobStatus.REJECTED, ended_reason=f"closed by {event.actor.login}", rejection=event.said)
+        turn.move(JobStatus.REJECTED, ended_reason=reasons.closed_by(event.actor.login), rejection=event.said)
         text = notices.rejected(event.actor.login, remarks=len(event.said))
         turn.say(f"rejected:{turn.job.moves}", text, why=Occasion.OUTCOME)
 

@@ -1,5 +1,6 @@
 """`Amend`: new words in a comment that an earlier `Say` of the job posted. Skipped when they are there already."""
 
+from bot.comments import reasons
 from bot.github.effects import marker
 from bot.github.effects.context import Context
 from bot.github.effects.say import find_comment
@@ -13,10 +14,10 @@ _COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment}"
 async def amend(effect: Amend, context: Context) -> EffectResult:
     said = await _said(effect, context)
     if said is None:
-        return Refused(code="gone", reason="The comment to change is not there any more.")
+        return Refused(code="gone", reason=reasons.comment_gone())
     body = marker.marked(effect.body, context.job_key, effect.said)
     if len(body) > marker.MAX_BODY:
-        return Refused(code="invalid", reason=f"The comment has {len(body):,} characters; GitHub takes 65,536.")
+        return Refused(code="invalid", reason=reasons.too_long("comment", len(body)))
     if not marker.same_text(said.body, body):
         said = await rewrite(context, said.id, body)
     return await context.done(effect.key, effect.kind, said.id, said.html_url)

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from bot.base import merge_base
 from bot.checks import check
+from bot.comments import reasons
 from bot.fix import fix
 from bot.github import errors
 from bot.github.effects.amend import amend
@@ -61,17 +62,15 @@ def refusal(error: errors.GitHubError) -> Refused | None:
         case errors.TransientError() | errors.UnauthorizedError():
             return None
         case errors.LockedError():
-            return Refused(code="locked", reason="The conversation is locked, so nothing can be written there.")
+            return Refused(code="locked", reason=reasons.locked())
         case errors.ForbiddenError():
-            return Refused(code="forbidden", reason=f"GitHub does not permit it: {error.message}")
+            return Refused(code="forbidden", reason=reasons.not_permitted(error.message))
         case errors.GoneError():
-            return Refused(
-                code="gone", reason=f"It is not there any more, or not visible to the App ({error.request})."
-            )
+            return Refused(code="gone", reason=reasons.not_there(str(error.request)))
         case errors.ConflictError():
-            return Refused(code="conflict", reason=f"GitHub reports a conflict: {error.message}")
+            return Refused(code="conflict", reason=reasons.in_conflict(error.message))
         case _:
-            return Refused(code="invalid", reason=f"GitHub did not accept it: {error.message}")
+            return Refused(code="invalid", reason=reasons.not_accepted(error.message))
 
 
 async def _perform(effect: Effect, context: Context) -> EffectResult:

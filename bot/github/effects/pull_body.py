@@ -1,5 +1,6 @@
 """`UpdatePull`: our region of the pull request's body, between two markers; what people wrote around it stays."""
 
+from bot.comments import reasons
 from bot.github.effects import marker
 from bot.github.effects.context import Context
 from bot.github.effects.rest import with_rest
@@ -17,7 +18,7 @@ async def update_pull(effect: UpdatePull, context: Context) -> EffectResult:
     pull = await context.talk.getitem(_PULL, there, PullRequest)
     body = with_region(pull.body or "", await with_rest(effect.body, effect.rest, context))
     if len(body) > marker.MAX_BODY:
-        return Refused(code="invalid", reason=f"The description has {len(body):,} characters; GitHub takes 65,536.")
+        return Refused(code="invalid", reason=reasons.too_long("description", len(body)))
     if not marker.same_text(pull.body, body):
         pull = await context.insist(lambda: context.talk.patch(_PULL, there, {"body": body}, PullRequest))
     return await context.done(effect.key, effect.kind, effect.number, pull.html_url)

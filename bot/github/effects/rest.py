@@ -10,7 +10,7 @@ import base64
 import structlog
 from pydantic import JsonValue
 
-from bot.comments.notices import in_full
+from bot.comments.notices import in_full, kept_message
 from bot.github.effects.branch import default_branch, delete, ensure
 from bot.github.effects.context import Context
 from bot.github.errors import ConflictError, ForbiddenError, GoneError, InvalidError
@@ -44,7 +44,7 @@ async def _kept(rest: Rest, context: Context) -> str:
         return await _at_commit(present, branch, context)
     await _ensure_branch(branch, context)
     data: dict[str, JsonValue] = {
-        "message": f"Keep what found no room in issue {context.issue_number}\n\n[skip ci]",
+        "message": kept_message(context.issue_number),
         "content": base64.b64encode(content).decode(),
         "branch": branch,
     }

@@ -1,5 +1,6 @@
 """`Say`: a new comment, once. Found again by its marker among all comments of the conversation."""
 
+from bot.comments import reasons
 from bot.github.effects import marker
 from bot.github.effects.context import Context
 from bot.github.effects.rest import with_rest
@@ -13,7 +14,7 @@ async def say(effect: Say, context: Context) -> EffectResult:
     text = await with_rest(effect.body, effect.rest, context)
     body = marker.marked(text, context.job_key, effect.key)
     if len(body) > marker.MAX_BODY:
-        return Refused(code="invalid", reason=f"The comment has {len(body):,} characters; GitHub takes 65,536.")
+        return Refused(code="invalid", reason=reasons.too_long("comment", len(body)))
 
     async def find() -> Comment | None:
         return await find_comment(context, effect.number, effect.key)

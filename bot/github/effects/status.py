@@ -3,6 +3,7 @@
 Deleted by a person: it is posted again. Two of them (a lost answer and a late replica): the oldest stays.
 """
 
+from bot.comments import reasons
 from bot.github.effects import marker
 from bot.github.effects.amend import read_comment, rewrite
 from bot.github.effects.context import Context
@@ -15,7 +16,7 @@ from bot.jobs.effects import EffectResult, Refused, ShowStatus
 async def show_status(effect: ShowStatus, context: Context) -> EffectResult:
     body = marker.marked(effect.body, context.job_key, effect.key)
     if len(body) > marker.MAX_BODY:
-        return Refused(code="invalid", reason=f"The status has {len(body):,} characters; GitHub takes 65,536.")
+        return Refused(code="invalid", reason=reasons.too_long("status", len(body)))
 
     async def find() -> Comment | None:
         return await _present(effect, context)

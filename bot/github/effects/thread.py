@@ -1,5 +1,6 @@
 """`ReplyInThread`: an answer below a line comment, once. Found again by its marker among the review comments."""
 
+from bot.comments import reasons
 from bot.github.effects import marker
 from bot.github.effects.context import Context
 from bot.github.models import Comment
@@ -11,7 +12,7 @@ async def reply_in_thread(effect: ReplyInThread, context: Context) -> EffectResu
         return known.result
     body = marker.marked(effect.body, context.job_key, effect.key)
     if len(body) > marker.MAX_BODY:
-        return Refused(code="invalid", reason=f"The reply has {len(body):,} characters; GitHub takes 65,536.")
+        return Refused(code="invalid", reason=reasons.too_long("reply", len(body)))
 
     async def find() -> Comment | None:
         comments = context.talk.getiter(

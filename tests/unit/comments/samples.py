@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from bot.commands.meaning import Malformed
 from bot.commands.table import Verb
-from bot.comments import notices, preview, pull, questions, report, status
+from bot.comments import budgets, credentials, notices, preview, pull, questions, reasons, report, status
 from bot.jobs.job import Job, JobStatus, Pull, Repository
 from bot.repo_config import RepoConfig
 from pipeline.checkpoints import (
@@ -294,6 +294,47 @@ class Kit:
         return self.job(job_status, journey=self.journey(**later), pull=None, **changes)
 
 
+def _reasons(say: Callable[[str], str]) -> dict[str, str]:
+    """Parts of the texts that show them, by which they are made safe."""
+    return {
+        "reasons.locked": reasons.locked(),
+        "reasons.not_permitted": reasons.not_permitted(say("Resource not accessible by integration")),
+        "reasons.not_there": reasons.not_there("PATCH /repos/{owner}/{repo}/issues/{number}"),
+        "reasons.in_conflict": reasons.in_conflict(say("Git Repository is empty.")),
+        "reasons.not_accepted": reasons.not_accepted(say("Validation Failed")),
+        "reasons.too_long": reasons.too_long("comment", 70_000),
+        "reasons.comment_gone": reasons.comment_gone(),
+        "reasons.outside_repository": reasons.outside_repository("../x"),
+        "reasons.not_a_path": reasons.not_a_path("a\x00b"),
+        "reasons.a_workflow": reasons.a_workflow(),
+        "reasons.no_document": reasons.no_document(),
+        "reasons.shows_secret": reasons.shows_secret(["SKILL.md", "references/api.md"]),
+        "reasons.merged_already": reasons.merged_already(8),
+        "reasons.closed_by_somebody": reasons.closed_by_somebody(8),
+        "reasons.no_commit_yet": reasons.no_commit_yet(),
+        "reasons.changed_meanwhile": reasons.changed_meanwhile(),
+        "reasons.pushed_meanwhile": reasons.pushed_meanwhile(),
+        "reasons.nothing_to_change": reasons.nothing_to_change(),
+        "reasons.branch_gone": reasons.branch_gone(),
+        "reasons.no_common_history": reasons.no_common_history(),
+        "reasons.both_changed": reasons.both_changed([f"{letter}.md" for letter in "abcdefg"]),
+        "reasons.skill_moved": reasons.skill_moved(say("There is no SKILL.md any more."), "skills/pdf-forms"),
+        "reasons.waiting_for_model": reasons.waiting_for_model(say("The model is overloaded.")),
+        "reasons.kept_failing": reasons.kept_failing(),
+        "reasons.cancelled_by": reasons.cancelled_by("ada"),
+        "reasons.cancelled_by nobody": reasons.cancelled_by(""),
+        "reasons.closed_by": reasons.closed_by("ada"),
+        "reasons.nobody_answered": reasons.nobody_answered(),
+        "reasons.issue_deleted": reasons.issue_deleted(),
+        "reasons.issue_transferred": reasons.issue_transferred(),
+        "reasons.app_uninstalled": reasons.app_uninstalled(),
+        "reasons.app_suspended": reasons.app_suspended(),
+        "reasons.app_removed": reasons.app_removed(),
+        "reasons.repository_deleted": reasons.repository_deleted(),
+        "reasons.repository_archived": reasons.repository_archived(),
+    }
+
+
 def _texts(kit: Kit) -> dict[str, str]:
     say, config = kit.say, RepoConfig()
     failure = Failure(code="rate_limited", message=say("The model is overloaded"), retryable=True)
@@ -419,6 +460,15 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.changed_on_base": notices.changed_on_base(),
         "notices.conflict_by_hand": notices.conflict_by_hand(say("Both this branch and main changed NOTES.md")),
         "notices.dependency_landed": notices.dependency_landed(say("pdf-forms"), say("skills/pdf-forms"), 8),
+        "notices.kept_message": notices.kept_message(7),
+        "report.no_skill": "\n\n".join(report.no_skill(say("skills/pdf-forms"))),
+        "report.superseded": "\n\n".join(report.superseded()),
+        "budgets.repository_used_up": budgets.repository_used_up(5_000),
+        "budgets.person_used_up": budgets.person_used_up(1_000),
+        "budgets.bot_loop": budgets.bot_loop(10, 10),
+        "credentials.NOTE": credentials.NOTE,
+        "pull.TOO_LONG": pull.TOO_LONG,
+        **_reasons(say),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }

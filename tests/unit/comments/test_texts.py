@@ -1,20 +1,48 @@
 """Everything the bot says: as snapshots to read, and free of anything active when the words in it are hostile."""
 
+import ast
+import importlib
 import inspect
+import pkgutil
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from bot.comments import notices, preview, pull, questions, report, status
+import bot.comments
+from bot.comments import preview, pull, status
 from bot.comments.audit import active_in
 from bot.comments.markdown import ROOM, safe_block
 from bot.repo_config import RepoConfig
 from tests.unit.comments.samples import DOCUMENT, HOSTILE_BLOCK, REALISTIC, hostile, realistic
 
 REALISTIC_CONFIG = RepoConfig()
-SPEAKERS = (notices, preview, pull, questions, report, status)
+PARTS = {
+    *("audit", "invisible", "markdown", "notifications", "references", "render", "words"),
+    *("installers", "neighbours", "spending"),
+}
+"""Modules that say nothing themselves: how texts are made, and pieces of texts that other modules show."""
+SPEAKERS = [
+    importlib.import_module(f"bot.comments.{found.name}")
+    for found in pkgutil.iter_modules(bot.comments.__path__)
+    if found.name not in PARTS
+]
+ROOMS = (
+    *("bot/jobs", "bot/github/effects", "bot/github/service.py", "bot/base.py", "bot/budgets.py", "bot/checks.py"),
+    *("bot/drafting.py", "bot/fix.py", "bot/outgoing.py", "bot/presence.py", "bot/progress.py", "bot/publish.py"),
+    *("bot/pull_checks.py", "bot/suggestions.py", "bot/setup/offer.py"),
+)
+"""Where it is decided what is said, but not how."""
+NO_SENTENCES = {"bot/jobs/issue_form.py": "headings of the form", "bot/github/effects/state.py": "what labels are for"}
+KNOWN = {
+    "does not exist",  # GitHub's words
+    "<!-- skill-fleet:begin (kept up to date by Skill Fleet; write above or below) -->",
+    "Run the rules again on this commit",  # below a button of the check run
+    "Repair what can be repaired by rule",
+}
 OURS = re.compile(r"HTML '(?:<details>\\n<summary>[^<>]*(?:<code>[^<>]*</code>[^<>]*)*|</details>)|heading")
 
 
@@ -32,8 +60,12 @@ def _public(module: ModuleType) -> set[str]:
     short = module.__name__.rsplit(".", 1)[-1]
     return {
         f"{short}.{name}"
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not name.startswith("_")
+        for name, value in inspect.getmembers(module)
+        if not name.startswith("_")
+        and (
+            (inspect.isfunction(value) and value.__module__ == module.__name__)
+            or (isinstance(value, str) and re.search(rf"^{name} = ", inspect.getsource(module), re.MULTILINE))
+        )
     }
 
 
@@ -42,13 +74,55 @@ def test_every_public_text_is_in_the_snapshots() -> None:
     assert set().union(*(_public(module) for module in SPEAKERS)) == shown
 
 
+def _sentences(node: ast.AST) -> Iterator[str]:
+    """Texts of three words or more, but for what only developers and operators read."""
+    match node:
+        case ast.Raise() | ast.Assert() | ast.Expr(value=ast.Constant()):
+            return
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "_log"))) | ast.Call(func=ast.Name(id="Field")):
+            return
+        case ast.Constant(value=str(text)):
+            words = [text]
+        case ast.JoinedStr(values=parts):
+            words = ["".join(part.value if isinstance(part, ast.Constant) else "X" for part in parts)]
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _sentences(child)
+            return
+    yield from (text for text in words if re.search(r"[A-Za-z]+ [A-Za-z]+ [A-Za-z]+", text))
+
+
+def test_nothing_is_said_that_is_not_in_the_snapshots() -> None:
+    root = Path(bot.comments.__file__).parents[2]
+    files = [
+        file for room in ROOMS for file in ([root / room] if room.endswith(".py") else (root / room).rglob("*.py"))
+    ]
+    found = {
+        f"{file.relative_to(root)}: {sentence}"
+        for file in files
+        if file.relative_to(root).as_posix() not in NO_SENTENCES
+        for sentence in _sentences(ast.parse(file.read_text()))
+        if sentence not in KNOWN
+    }
+    assert len(files) > 30
+    assert found == set(), "sentences for people belong into bot/comments, where they have a snapshot"
+
+
 @pytest.mark.parametrize(
     "name",
     [
         name
         for name in hostile
         if not name.startswith(
-            ("pull.title", "pull.commit", "pull.snapshot", "pull.merge_message", "report.fix_committed")
+            (
+                "reasons.",
+                "notices.kept_message",
+                "pull.title",
+                "pull.commit",
+                "pull.snapshot",
+                "pull.merge_message",
+                "report.fix_committed",
+            )
         )
     ],
 )
