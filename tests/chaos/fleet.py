@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from tests.contract import observing
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -160,19 +161,23 @@ class Sandbox:
     def __init__(self, folder: Path, webhook_port: int) -> None:
         self._folder, self._webhook = folder, f"http://127.0.0.1:{webhook_port}/webhook"
         self._child: asyncio.subprocess.Process | None = None
+        self._observed = ExitStack()
         self.connection: dict[str, Any] = {}
 
     async def start(self) -> None:
         words = ["sandbox", "--json", "--port", "0", "--state-dir", str(self._folder / "github")]
         words += ["--webhook-url", self._webhook, "--webhook-secret", SECRET]
+        environment = self._observed.enter_context(observing(os.environ, self._folder / "contract.log"))
+        command = [sys.executable, "-m", "bot", *words]
         with (self._folder / "sandbox.log").open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", *words, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=ROOT
+                *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=ROOT
             )
         assert self._child.stdout is not None
         self.connection = json.loads(await asyncio.wait_for(self._child.stdout.readline(), 60))
 
     async def close(self) -> None:
         if self._child is not None and self._child.returncode is None:
-            self._child.kill()
+            self._child.terminate()
             await self._child.wait()
+            self._observed.close()  # raises when anything broke GitHub's contract

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import aiohttp
@@ -41,6 +42,19 @@ async def test_what_github_would_not_say_fails_the_session(github: GitHub, what:
 async def test_a_sandbox_in_a_process_of_its_own_is_held_to_it_as_well(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="unknown property /lables"):
         await _misspell(tmp_path)
+
+
+def test_no_test_starts_a_sandbox_that_nobody_looks_at() -> None:
+    tests = Path(__file__).parents[2]
+    makers = re.compile(r"(?:Sandbox\.create|(?<!def )\brunning)\((?!\[)([^)]*)\)")
+    unseen = []
+    for file in [*tests.rglob("*.py")]:
+        text = file.read_text()
+        within = makers.findall(text) if "bot.sandbox" in text else []
+        unseen += [f"{file.name}: {call}" for call in within if "observer=" not in call]
+        if re.search(r'"(?:sandbox|demo)", "--', text) and "observing(" not in text:
+            unseen.append(f"{file.name}: a process")
+    assert unseen == ["test_journey.py: tmp_path"], "that one is refused"
 
 
 async def _misspell(folder: Path) -> None:
