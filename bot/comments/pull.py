@@ -6,6 +6,7 @@ Only our own `Closes #N` is active, and only in the body. Text from people and m
 import hashlib
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from bot.commands.table import Verb
 from bot.comments.installers import ways
@@ -16,6 +17,7 @@ from bot.comments.report import MAX_ROWS, findings_table, quality_table, tally
 from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent, usage_of, written_by
 from bot.jobs.job import Job
 from bot.repo_config import RepoConfig
+from bot.setup.hosts import is_loopback
 from pipeline.models import Change, TestCases
 from pipeline.revision import version_of
 
@@ -72,8 +74,11 @@ def _report(job: Job, rows: int = MAX_ROWS) -> str:
     return "\n\n".join(parts)
 
 
-def commit_message(job: Job, *, round_summary: str) -> str:
-    """Imperative subject, what changed in this round, and credit for the requester when the numeric id is known."""
+def commit_message(job: Job, *, round_summary: str, web: str) -> str:
+    """Imperative subject, what changed in this round, and credit for the requester when the numeric id is known.
+
+    `web` is the GitHub that this is on.
+    """
     first = job.pull is None
     summary = safe_plain(round_summary, 1_000)
     if first:
@@ -86,7 +91,7 @@ def commit_message(job: Job, *, round_summary: str) -> str:
     if summary:
         text.append(_wrapped(summary))
     if job.requester_id and _LOGIN.fullmatch(job.requester):
-        address = f"{job.requester_id}+{job.requester}@users.noreply.github.com"
+        address = f"{job.requester_id}+{job.requester}@users.noreply.{_mail_host(web)}"
         text.append(f"Co-authored-by: {job.requester} <{address}>")
     return "\n\n".join(text)
 
@@ -106,11 +111,11 @@ def ready(job: Job) -> str:
     )
 
 
-def promoted(job: Job, merge_sha: str) -> str:
-    """On the issue, after the merge: done, and how to get the skill."""
+def promoted(job: Job, merge_sha: str, web: str) -> str:
+    """On the issue, after the merge: done, and how to get the skill from the GitHub at `web`."""
     path = job.pull.path if job.pull else _path(job)
     name = path.rsplit("/", 1)[-1] or _name(job)
-    known = ways(job.repository.full_name, name, path)
+    known = ways(web, job.repository.full_name, name, path)
     rows = ["| With | How |", "| --- | --- |", *(f"| {way.name} | {way.how} |" for way in known)]
     parts = [
         (
@@ -156,6 +161,12 @@ def thread_suggestion(change: Change, lines: Sequence[str]) -> str | None:
         f"✏️ This would do it{f': {note}' if note else '.'} *Commit suggestion* takes it over; "
         f"a reply here asks for something else.\n\n{block}"
     )
+
+
+def _mail_host(web: str) -> str:
+    """Every GitHub has private addresses of its own; the sandbox plays github.com."""
+    host = urlsplit(web).hostname or ""
+    return "github.com" if is_loopback(host) else host
 
 
 def _what(job: Job) -> str:

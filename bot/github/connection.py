@@ -15,6 +15,7 @@ from bot.github.secrets import Secret
 from bot.github.tokens import AppCredential, GivenCredential, InstallationCredential, Purpose, Scope, TokenSource
 from bot.jobs.identity import BotIdentity
 from bot.jobs.job import Repository
+from bot.setup.hosts import web_root
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Connection:
     def clock(self) -> Clock:
         return self._options.clock
 
+    @property
+    def web(self) -> str:
+        """The GitHub of this connection, as people see it."""
+        return web_root(self._options.api_url)
+
     def client(self, repository: Repository, purpose: Purpose) -> GitHubApi:
         """A client that may do what `purpose` needs on this repository, and nothing else."""
         return self._client(Scope(repository.installation_id, repository.id, purpose))
@@ -79,7 +85,7 @@ class Connection:
     async def identity(self) -> BotIdentity:
         """Who we are, as GitHub says. Raises GitHubError when the App's id or key is wrong."""
         app = await self.app.getitem("/app", {}, App)
-        return BotIdentity(app_id=app.id, login=f"{app.slug}[bot]")
+        return BotIdentity(app_id=app.id, login=f"{app.slug}[bot]", web=self.web)
 
     def _transport(self, installation: int, pace: Pace) -> Transport:
         if installation not in self._transports:

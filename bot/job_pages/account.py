@@ -10,7 +10,7 @@ from bot.figures.jobs import Account, Write
 from bot.job_pages.plots import Series, bars, strip
 from bot.job_pages.words import checkpoint_words, duration, status_words
 from bot.jobs.job import JobStatus
-from bot.setup.hosts import HostError, github_host
+from bot.setup.hosts import web_root
 
 _PHASES = {"understanding": "c2", "generation": "c1", "validation": "c4"}
 _WAITS = {
@@ -53,10 +53,7 @@ class Web:
 
 
 def web_of(api_url: str) -> Web:
-    try:
-        return Web(github_host(api_url).web)
-    except HostError:
-        return Web(api_url)
+    return Web(web_root(api_url))
 
 
 def steps_of(account: Account) -> list[Step]:

@@ -235,6 +235,7 @@ class _Worker:
             config=config,
             now=now,
             bot_login=self.ports.identity.login,
+            web=self.ports.identity.web,
             event_id=row.id,
             code_owners=ranked.code_owners,
             actor=actor.login if (actor := ev.actor_of(event)) is not None else "",
@@ -337,7 +338,8 @@ class _Worker:
             return Read(taxonomy=await self.ports.github.taxonomy(job.repository, config), config=config)
 
         repository = await self.steps.repeatable(f"read:{number}", Read, read)
-        facts = Facts(role=Role.NONE, config=repository.config, now=turn.now, bot_login=self.ports.identity.login)
+        me = self.ports.identity
+        facts = Facts(Role.NONE, repository.config, turn.now, bot_login=me.login, web=me.web)
         job = await self._with_people_s_commits(job, number)
         if job.journey.status == "failed":
             return await self._apply(decide(job, ev.PhaseEnded(journey=job.journey), facts), facts, str(number))

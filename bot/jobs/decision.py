@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.comments.notifications import Level, Occasion, addressed, wanted
 from bot.jobs import effects as fx
+from bot.jobs.identity import GITHUB_COM
 from bot.jobs.job import WAITING, Job, JobStatus, Role
 from bot.repo_config import RepoConfig
 
@@ -21,6 +22,7 @@ class Facts:
     config: RepoConfig
     now: datetime
     bot_login: str
+    web: str = GITHUB_COM
     event_id: int = 0
     code_owners: tuple[str, ...] = ()
     actor: str = ""

@@ -1,6 +1,10 @@
 """Who we are on GitHub, so that our own words are never taken for somebody else's."""
 
+from pydantic import Field
+
 from pipeline.models import Value
+
+GITHUB_COM = "https://github.com"
 
 
 class BotIdentity(Value):
@@ -8,6 +12,7 @@ class BotIdentity(Value):
 
     app_id: int
     login: str
+    web: str = Field(GITHUB_COM, description="the GitHub we are on, as people see it; no trailing slash")
 
     def is_login(self, login: str) -> bool:
         return login.casefold() == self.login.casefold()

@@ -142,7 +142,7 @@ def _publish(turn: Turn) -> None:
             issue_number=job.issue_number,
             branch=branch_name(job),
             draft=draft,
-            commit_message=pull.commit_message(job, round_summary=summary),
+            commit_message=pull.commit_message(job, round_summary=summary, web=turn.facts.web),
             title=pull.title(job),
             body=pull.body(job, turn.facts.config),
             rest=rest,

@@ -136,7 +136,9 @@ def merged(turn: Turn, event: ev.PullMerged) -> None:
     if job.pull is None or job.pull.number != event.number or job.status is JobStatus.PROMOTED:
         return
     turn.move(JobStatus.PROMOTED, ended_reason="", deferred=[])
-    turn.say(f"promoted:{event.merge_sha}", pull.promoted(turn.job, event.merge_sha), why=Occasion.OUTCOME)
+    turn.say(
+        f"promoted:{event.merge_sha}", pull.promoted(turn.job, event.merge_sha, turn.facts.web), why=Occasion.OUTCOME
+    )
     turn.do(fx.Close(key="close:issue", number=job.issue_number, what="issue", reason="completed"))
 
 

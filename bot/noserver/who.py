@@ -38,7 +38,7 @@ async def by_token(session: aiohttp.ClientSession, connection: Connection, run: 
             "GitHub App: only an App can write check runs, and a person's words would be taken for the bot's."
         )
     app = await connection.app.getitem("/apps/{slug}", {"slug": login.removesuffix(_BOT)}, App)
-    return Who(BotIdentity(app_id=app.id, login=login), WITHOUT_APP)
+    return Who(BotIdentity(app_id=app.id, login=login, web=connection.web), WITHOUT_APP)
 
 
 async def by_app(connection: Connection, run: Run) -> Who:

@@ -79,6 +79,14 @@ def github_host(api_url: str = GITHUB_COM_API) -> GitHubHost:
     )
 
 
+def web_root(api_url: str) -> str:
+    """Where people look, as far as it can be told from a REST root."""
+    try:
+        return github_host(api_url).web
+    except HostError:
+        return api_url.rstrip("/")
+
+
 def checked_url(url: str, what: str) -> str:
     """`url` without trailing slash: https (or http on this machine), nothing but a plain address. Raises HostError."""
     try:

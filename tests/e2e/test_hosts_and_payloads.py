@@ -29,6 +29,13 @@ async def test_a_server_of_ones_own_serves_the_whole_road_and_every_link_leads_t
         ours = [link for link in re.findall(r"https?://[^\s)>\"`]+", words) if "acme" in link]
         assert [link for link in ours if not link.startswith(there.github.sandbox.url)] == []
         assert "api/v3" not in words
+        repository = f"{there.github.sandbox.url}/acme/skills.git"
+        assert f"`npx skills add {repository} --skill release-notes`" in words
+        listing = await asyncio.create_subprocess_exec(
+            *("git", "ls-remote", "--heads", repository, "main"), stdout=asyncio.subprocess.PIPE
+        )
+        refs, _ = await listing.communicate()
+        assert refs.decode().rstrip().endswith("refs/heads/main"), "what people are told to type finds it"
 
 
 async def test_recorded_deliveries_are_accepted_and_harmless(there: Town) -> None:

@@ -264,7 +264,7 @@ async def test_a_person_who_pushes_at_the_same_moment_is_built_upon(
     issue = await here.open_issue()
     first = await here.perform(publication(issue, draft()), issue)
     assert first.kind == "published"
-    make, pushed = publish._commit, list[str]()
+    make, pushed = publish.write_commit, list[str]()
 
     async def slow(*args: Any) -> str:
         commit = await make(*args)
@@ -272,7 +272,7 @@ async def test_a_person_who_pushes_at_the_same_moment_is_built_upon(
             pushed.append(await commit_as_person(here, f"skill/issue-{issue}", {"notes.md": "theirs"}, "By hand"))
         return commit
 
-    monkeypatch.setattr(publish, "_commit", slow)
+    monkeypatch.setattr(publish, "write_commit", slow)
     second = await here.perform(publication(issue, draft(SKILL + "\nMore.\n"), "p:2", known_head=first.head_sha), issue)
     assert second.kind == "published"
     commit = await here.ask("GET", f"/git/commits/{second.head_sha}")

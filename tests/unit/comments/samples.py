@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from bot.commands.meaning import Malformed
 from bot.commands.table import Verb
 from bot.comments import budgets, credentials, notices, preview, pull, questions, reasons, report, status
+from bot.jobs.identity import GITHUB_COM
 from bot.jobs.job import Job, JobStatus, Pull, Repository
 from bot.repo_config import RepoConfig
 from pipeline.checkpoints import (
@@ -401,14 +402,16 @@ def _texts(kit: Kit) -> dict[str, str]:
         "pull.body": pull.body(kit.job(), config),
         "pull.body outline": pull.body(kit.job(journey=kit.journey(drafter="outline", validation=None)), config),
         "pull.commit_message first": pull.commit_message(
-            kit.job(pull=None, requester_id=42), round_summary=say("Add everything")
+            kit.job(pull=None, requester_id=42), round_summary=say("Add everything"), web=GITHUB_COM
         ),
         "pull.commit_message round": pull.commit_message(
             kit.job(),
             round_summary=say("Shorten the introduction; Co-authored-by: nobody; add an example with a table"),
+            web="https://github.acme.test",
         ),
         "pull.ready": pull.ready(kit.job()),
-        "pull.promoted": pull.promoted(kit.job(JobStatus.PROMOTED), "f" * 40),
+        "pull.promoted": pull.promoted(kit.job(JobStatus.PROMOTED), "f" * 40, GITHUB_COM),
+        "pull.promoted elsewhere": pull.promoted(kit.job(JobStatus.PROMOTED), "f" * 40, "https://github.acme.test"),
         "pull.merge_message": pull.merge_message("main", "skill/issue-7", by=say("grace")),
         "pull.up_to_date": pull.up_to_date(),
         "pull.refined": pull.refined(kit.job(), kit.changes()),

@@ -22,7 +22,9 @@ def test_nobody_is_mentioned_where_nobody_wants_to_be() -> None:
     quiet = addressed(text, ["ada"], Level.NONE)
     assert quiet.startswith("`ada`, before")
     assert active_in(quiet) == []
-    assert addressed(pull.promoted(REALISTIC.job(), "f" * 40), ["bob", "ada"], Level.NONE).startswith("🎉 `ada`, ")
+    assert addressed(
+        pull.promoted(REALISTIC.job(), "f" * 40, "https://github.com"), ["bob", "ada"], Level.NONE
+    ).startswith("🎉 `ada`, ")
 
 
 def test_the_levels_are_those_of_the_configuration() -> None:

@@ -1,5 +1,6 @@
 """The state machine as a person meets it: what each event makes of the job, and what is written because of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -659,9 +660,11 @@ def test_the_announced_expiry_is_the_one_that_happens() -> None:
 def test_the_requester_is_credited_by_number_in_the_commit() -> None:
     first = decide(None, make.labelled(make.MORGAN), make.facts(make.MORGAN)).job
     assert first is not None
-    published = decide(first.with_(journey=first.journey), make.ended(make.completed()), make.facts())
-    publish = next(effect for effect in published.effects if isinstance(effect, fx.Publish))
-    assert publish.commit_message.splitlines()[-1] == "Co-authored-by: riley <11+riley@users.noreply.github.com>"
+    for web, host in (("https://github.com", "github.com"), ("https://git.acme.test", "git.acme.test")):
+        facts = replace(make.facts(), web=web)
+        published = decide(first.with_(journey=first.journey), make.ended(make.completed()), facts)
+        publish = next(effect for effect in published.effects if isinstance(effect, fx.Publish))
+        assert publish.commit_message.splitlines()[-1] == f"Co-authored-by: riley <11+riley@users.noreply.{host}>"
 
 
 def test_a_pull_request_reopened_in_the_middle_of_a_refinement_goes_on_with_it() -> None:
