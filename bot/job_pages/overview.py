@@ -55,7 +55,7 @@ def _statuses(
         svg=bars(id_, said, _labels(days), series),
         axis=_axis(_labels(days), f"{peak:,.0f}"),
         legend=tuple((each.css, each.name) for each in series),
-        head=("day", *(each.name for each in series)),
+        head=("day (UTC)", *(each.name for each in series)),
         rows=tuple((str(day.day), *(f"{each.values[place]:.0f}" for each in series)) for place, day in enumerate(days))[
             ::-1
         ],
@@ -81,7 +81,7 @@ def _cost(days: Sequence[Day]) -> Plot:
         svg=bars("cost", said, _labels(days), series),
         axis=_axis(_labels(days), money(max((day.cost_usd for day in days), default=0.0))),
         legend=(("c1", "calls to models whose price is known"),),
-        head=("day", "cost", "calls", "tokens"),
+        head=("day (UTC)", "cost", "calls", "tokens"),
         rows=tuple((str(day.day), money(day.cost_usd), f"{day.calls:,}", f"{day.tokens:,}") for day in days)[::-1],
     )
 
@@ -105,7 +105,7 @@ def _time(days: Sequence[Day]) -> Plot:
         svg=bars("time", said, _labels(days), series),
         axis=_axis(_labels(days), ""),
         legend=(("c3", "waiting for people"), ("c1", "working (its own scale)")),
-        head=("day", "waiting for people", "working"),
+        head=("day (UTC)", "waiting for people", "working"),
         rows=tuple((str(day.day), duration(day.waiting_seconds), duration(day.working_seconds)) for day in days)[::-1],
     )
 

@@ -1,6 +1,6 @@
 """Numbers and times as people read them. Pure."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.comments.status import HEADLINES, describe
 from bot.jobs.job import JobStatus
@@ -71,7 +71,8 @@ def share(part: float | None) -> str:
 
 
 def moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+    """In UTC, and saying so: a page without script cannot know the reader's clock."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def event_words(event: WorkflowEvent) -> str:

@@ -86,7 +86,7 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.globals.update(outcome=view.outcome, event_words=view.event_words)
-        self._templates.filters["instant"] = iso
+        self._templates.filters.update(instant=iso, shown=view.shown)
 
     def routes(self) -> list[web.RouteDef]:
         repo = f"{PREFIX}/{{owner}}/{{repo}}"

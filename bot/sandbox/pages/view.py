@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.sandbox.git_objects import TreeEntry
 from bot.sandbox.git_store import FileDiff
@@ -65,6 +65,11 @@ def thread(issue: Issue) -> list[Entry]:
             Entry(each.created_at, remark=each) for each in issue.pull.review_comments if each.review_id in shown
         ]
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def shown(moment: datetime) -> str:
+    """In UTC, and saying so: a page without script cannot know the reader's clock."""
+    return f"{moment.astimezone(UTC):%d %b %H:%M} UTC"
 
 
 def event_words(event: TimelineEvent) -> str:

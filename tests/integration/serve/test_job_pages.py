@@ -91,6 +91,8 @@ async def test_on_loopback_the_pages_are_open_and_harmless(serving: Serving) -> 
         [cookie] = answer.cookies.values()
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/jobs")
         assert not re.search(r"<script(?! src)|\son\w+=|style=", text)
+        times = re.findall(r"<time[^>]*>([^<]*)<", text)
+        assert times and all(time.endswith(" UTC") for time in times)
 
 
 @pytest.mark.parametrize(

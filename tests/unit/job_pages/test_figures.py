@@ -1,7 +1,7 @@
 """What is made of the stored history: days, phases, rounds; and how it is drawn and worded."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 from xml.etree import ElementTree as ET
 
@@ -164,4 +164,6 @@ def test_a_plot_is_well_formed_whatever_it_is_called(values: list[tuple[str, flo
 
 
 def test_times_are_shown_in_utc() -> None:
-    assert words.moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02 03:04:05"
+    assert words.moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02 03:04:05 UTC"
+    there = timezone(timedelta(hours=5))
+    assert words.moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=there)) == "2026-01-01 22:04:05 UTC"

@@ -80,6 +80,9 @@ async def test_every_page_is_there_and_may_run_nothing_but_its_own_script(github
         assert browser.status == 200, path
         assert browser.headers["Content-Security-Policy"].startswith("default-src 'self';")
         assert not re.search(r"<script(?![^>]* src=)|\son\w+=|\sstyle=|<style", page), path
+        times = re.findall(r"<time[^>]*>([^<]*)<", page)
+        assert [time for time in times if not time.endswith(" UTC")] == [], path
+        assert times or "/issues/" not in path or "new" in path, path
 
 
 @pytest.mark.parametrize("path", ["/acme/none", "/acme/skills/issues/99", "/acme/skills/blob/main/none", "/a/b/c/d"])
