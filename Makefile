@@ -78,6 +78,7 @@ chaos: $(VENV)/.dev ## Kill the bot all the time while requests run, and judge t
 
 faults: $(VENV)/.dev ## Trouble at every single write of a journey: its end must be the same (TOGETHER, SAMPLE, SEED, JOBS)
 	TOGETHER=$(TOGETHER) SAMPLE=$(SAMPLE) SEED=$(SEED) JOBS=$(JOBS) $(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults.noserver
 
 # The locks name packages and hashes, never an index. requirements-validate.lock is all that the Action installs,
 # requirements-image.lock all that the image does, and requirements-build.lock what it needs to build the wheel.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from bot.noserver.books import LEASE_SECONDS, open_keys
 from bot.noserver.ref import StateRef
 from bot.noserver.state import StateError
 from bot.sandbox import Seed
+from tests.e2e.town import FORM, TITLE
 from tests.integration.noserver.town import BOT, LABEL, Town, town
 
 STRAIGHT = Seed(files={".github/skill-fleet.yml": "pipeline:\n  max_question_rounds: 0\n"})
@@ -74,18 +75,18 @@ async def survive(work: Awaitable[Any]) -> bool:
     return True
 
 
-async def killed_again_and_again(here: Town, reaper: Reaper, number: int, words: str, stride: int) -> int:
+async def killed_again_and_again(here: Town, reaper: Reaper, number: int, words: str) -> int:
     """The run for these words, and those that go on with it, die later and later; how many it took until one lived."""
     await here.github.as_user("morgan").comment(number, words)
     event = here.waiting.popleft()
-    for deaths in range(0, 200, stride):
+    for deaths in range(200):
         reaper.left, reaper.dead = deaths, False
         scheduled = deaths % 2 == 1
         survived = await survive(here.run("schedule") if scheduled else here.run(*event))
         reaper.left, reaper.dead = None, False
         here.later(LEASE_SECONDS + 1)
         if survived and not scheduled:
-            return deaths // stride
+            return deaths
     raise AssertionError("it never came to an end")
 
 
@@ -95,10 +96,10 @@ async def test_a_run_killed_at_any_write_is_continued_and_nothing_is_there_twice
     async with town(tmp_path, STRAIGHT) as here:
         number = await here.file(start=False)
         reaper = Reaper(monkeypatch)
-        assert await killed_again_and_again(here, reaper, number, "/skill start", stride=3) >= 3
+        assert await killed_again_and_again(here, reaper, number, "/skill start") >= 8
         assert (await here.job(number)).status is JobStatus.PENDING_HITL
         approval = f"/skill approve {await here.digest(number)}"
-        assert await killed_again_and_again(here, reaper, number, approval, stride=1) >= 8
+        assert await killed_again_and_again(here, reaper, number, approval) >= 8
         job = await here.job(number)
         assert job.status is JobStatus.IN_REVIEW
         assert len(await here.github.pulls()) == 1
@@ -138,6 +139,33 @@ async def test_an_event_whose_run_was_cancelled_is_heard_by_the_next(tmp_path: P
         later = await here.say("sam", number, "A remark by somebody else.")
         assert await here.digest(number) != shown
         assert await here.github.reactions(later) == []
+
+
+async def test_the_schedule_hears_what_no_run_was_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request, an approval and a merge whose workflow runs never happened."""
+    monkeypatch.setattr("bot.noserver.round.GRACE", timedelta(0))
+    async with town(tmp_path, STRAIGHT) as here:
+
+        async def unheard() -> None:
+            here.waiting.clear()
+            await here.run("schedule")
+
+        morgan = here.github.as_user("morgan")
+        number = await here.github.as_user("riley").submit_form(FORM, TITLE)
+        await unheard()
+        assert (await here.job(number)).status is JobStatus.QUEUED
+        await morgan.comment(number, "/skill start")
+        await unheard()
+        approval = await morgan.comment(number, f"/skill approve {await here.digest(number)}")
+        await unheard()
+        assert (BOT, "rocket") in await here.github.reactions(approval)
+        job = await here.job(number)
+        assert job.status is JobStatus.IN_REVIEW, job.ended_reason
+        assert job.pull is not None
+        await morgan.merge(job.pull.number)
+        await unheard()
+        assert (await here.job(number)).status is JobStatus.PROMOTED
+        await here.assert_nothing_twice(number)
 
 
 async def test_the_schedule_starts_reminds_and_expires(tmp_path: Path) -> None:
@@ -216,23 +244,6 @@ async def test_a_token_that_may_not_write_is_told_which_permission_is_missing(tm
         here.token = here.hub.token(here.github.sandbox.repository, {"issues": "write", "contents": "read"})
         with pytest.raises(StateError, match="contents: write"):
             await here.settle()
-
-
-async def test_with_an_app_its_bot_speaks_and_the_workflow_token_only_keeps_the_state(tmp_path: Path) -> None:
-    async with town(tmp_path, STRAIGHT) as here:
-        sandbox = here.github.sandbox
-        here.settings |= {"github_app_id": str(sandbox.app.id), "github_private_key_file": sandbox.private_key_file}
-        number = await here.file()
-        await here.say("morgan", number, "/skill approve")
-        job = await here.job(number)
-        assert job.status is JobStatus.IN_REVIEW
-        assert job.repository.installation_id == sandbox.installation.id
-        assert job.pull is not None
-        assert (await here.github.pull(job.pull.number))["user"]["login"] == here.github.bot_login
-        assert not here.github.writes(BOT)
-        assert sandbox.private_key.splitlines()[5] not in "".join(
-            sandbox.repository.git.read(sha).decode() for sha in await here.blobs()
-        )
 
 
 async def test_what_fails_for_now_is_said_and_done_by_the_next_run(tmp_path: Path) -> None:
