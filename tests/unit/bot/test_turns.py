@@ -47,7 +47,7 @@ def test_many_writers_never_meet_a_locked_file(path: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert errors == []
     assert open_throughout.execute("SELECT count(*) FROM t").fetchone() == (8 * 40,)
 
