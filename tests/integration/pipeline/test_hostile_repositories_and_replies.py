@@ -20,7 +20,8 @@ from pipeline.runtime import Runtime
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.workflows.creation import advance
 from tests.integration.pipeline.conftest import Stage
-from tests.integration.pipeline.test_prompt_injection import INVISIBLE, TAGS, body, changed, plan, resource, safe
+from tests.integration.pipeline.outcomes import INVISIBLE, hold
+from tests.integration.pipeline.test_prompt_injection import TAGS, body, changed, plan, resource
 from tests.scripted_author import BODY
 from tests.scripted_model import Request
 from tests.unit.pipeline.requests import RICH
@@ -156,23 +157,21 @@ async def test_what_stands_in_the_repository_is_only_material(stage: Stage, name
     for request in stage.server.requests:
         assert not INVISIBLE.search(request.prompt), "the model reads nothing that people do not see"
         assert request.prompt.count("[[ ## category ## ]]") <= 2, "only the prompt itself opens fields"
+    hold(journey)
     if journey.status == "failed":
         assert journey.failure is not None
         assert journey.failure.code == "malformed"
         return
     assert isinstance(journey.checkpoint, PreviewCheckpoint), journey.checkpoint
-    assert journey.approved_digest == ""
     assert journey.understanding is not None
     known = {"fax", "mail", "planted"}
     found = journey.understanding
     assert {item.name for item in (*found.dependencies.required, *found.dependencies.recommended)} <= known
     assert set(found.taxonomy.parent_skills) <= known
-    assert journey.generation is not None
-    safe(journey.generation.draft)
-
-    journey = await stage.say(journey, "approve", digest=journey.checkpoint.digest)
+    digest = journey.checkpoint.digest
+    journey = await stage.say(journey, "approve", digest=digest)
+    hold(journey, approved=digest)
     if journey.validation is not None:
-        safe(journey.validation.draft)
         for text in journey.validation.draft.files.values():
             assert not INVISIBLE.search(text)
 
@@ -250,6 +249,9 @@ async def test_the_skill_that_is_changed_cannot_take_the_change_over(stage: Stag
     assert not INVISIBLE.search(draft.skill_content)
     assert "<!--" not in draft.skill_content
     assert "## Workflow\n\n1. Dial the number on the form.\n" in draft.skill_content, "not asked for, not changed"
+    hold(journey)
+    digest = journey.checkpoint.digest
+    hold(await advance(answer(journey, Answer(kind="approve", by="ada", digest=digest)), runtime), approved=digest)
 
 
 # --- replies ---------------------------------------------------------------------------------------------------------
@@ -287,15 +289,15 @@ async def test_a_reply_changes_the_draft_at_most_and_approves_nothing(stage: Sta
     assert isinstance(journey.checkpoint, PreviewCheckpoint)
     seen = journey.checkpoint.digest
     journey = await stage.say(journey, "refine", words)
-    assert journey.approved_digest == ""
     assert journey.status in ("pending_hitl", "failed"), journey.checkpoint
+    hold(journey)
     if isinstance(journey.checkpoint, PreviewCheckpoint):
-        assert journey.generation is not None
-        safe(journey.generation.draft)
         assert not INVISIBLE.search(journey.checkpoint.document)
         if journey.checkpoint.digest != seen:
             with pytest.raises(AnswerError):
                 answer(journey, Answer(kind="approve", by="ada", digest=seen))
+        digest = journey.checkpoint.digest
+        hold(await stage.say(journey, "approve", digest=digest), approved=digest)
     assert not INVISIBLE.search(stage.author.prompts("IncorporateFeedback")[0])
 
 
@@ -320,12 +322,10 @@ async def test_an_answer_to_a_question_cannot_approve_or_place_anything(stage: S
     journey = await stage.go(Journey(request=RICH.model_copy(update={"name": ""})))
     assert isinstance(journey.checkpoint, ClarifyCheckpoint)
     journey = await stage.say(journey, "answer", words)
-    assert journey.approved_digest == ""
+    hold(journey)
     assert isinstance(journey.checkpoint, PreviewCheckpoint | StructureFixCheckpoint | ClarifyCheckpoint)
     if isinstance(journey.checkpoint, StructureFixCheckpoint):
-        journey = await stage.say(journey, "accept")
-    if journey.generation is not None:
-        safe(journey.generation.draft)
+        hold(await stage.say(journey, "accept"))
 
 
 def test_there_are_enough_of_them() -> None:

@@ -1,11 +1,9 @@
 """Hostile requests, replies and repository files against a model that obeys them: what stays true anyway.
 
-The scripted model does whatever the attacker asks for in the answer the attack aims at. Nothing leaves the skill's
-folder, nothing is approved that nobody approved, frontmatter and paths stay ours, and hidden text does not get
-through unseen.
+The scripted model does whatever the attacker asks for in the answer the attack aims at. Each is judged by the five
+outcomes of `outcomes`, where it stops and after the approval.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +11,10 @@ import pytest
 
 from pipeline.checkpoints import PreviewCheckpoint
 from pipeline.journey import Journey
-from pipeline.models import SkillDraft, SkillRequest
-from pipeline.skills.metadata import read_metadata
+from pipeline.models import SkillRequest
 from pipeline.skills.taxonomy import Taxonomy
 from tests.integration.pipeline.conftest import Stage
+from tests.integration.pipeline.outcomes import INVISIBLE, hold
 from tests.scripted_author import BODY, DEFAULTS
 from tests.unit.pipeline.requests import RICH
 
@@ -111,24 +109,6 @@ ATTACKS: dict[str, Attack] = {
 }  # fmt: skip
 
 PLANNED_SCRIPT = plan(resource_requirements=[{"path": "scripts/run.py", "reason": "x", "load_when": "x"}])
-INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f\x00\x1b]")
-
-
-def safe(draft: SkillDraft) -> None:
-    """What holds for every draft, whatever anybody wrote."""
-    assert re.fullmatch(r"skills/([a-z0-9-]+/)?[a-z0-9]+(-[a-z0-9]+)*", draft.path)
-    for path in draft.files:
-        assert re.fullmatch(r"SKILL\.md|(scripts|references|assets|evals)/[a-z0-9][a-z0-9._-]*", path)
-        assert ".." not in path
-    metadata = read_metadata(draft.skill_content)
-    assert metadata.name == draft.name == draft.path.rpartition("/")[2]
-    assert metadata.allowed_tools is None
-    assert not {"<", ">"} & set(metadata.description)
-    assert not INVISIBLE.search(metadata.description)
-    frontmatter = draft.skill_content.split("---\n")[1]
-    assert [line.split(":")[0] for line in frontmatter.splitlines()] == [
-        key for key in ("name", "description", "license", "compatibility") if f"\n{key}:" in f"\n{frontmatter}"
-    ]
 
 
 def test_there_are_enough_attacks() -> None:
@@ -157,7 +137,7 @@ async def test_an_obedient_model_cannot_be_used_against_the_repository(stage: St
     request = RICH.model_copy(update={"purpose": f"{RICH.purpose}\n\n{attack.words}", "name": ""})
     journey = await stage.go(Journey(request=request))
     assert journey.status in ("pending_hitl", "pending_user_input", "failed")
-    assert journey.approved_digest == ""
+    hold(journey)
     if journey.status == "failed":
         assert journey.failure is not None
         assert journey.failure.code == "malformed"
@@ -166,13 +146,8 @@ async def test_an_obedient_model_cannot_be_used_against_the_repository(stage: St
         assert journey.checkpoint is not None
         assert journey.checkpoint.kind in ("clarify", "structure_fix")
         return
-    assert journey.generation is not None
-    safe(journey.generation.draft)
-    journey = await stage.say(journey, "approve", journey.checkpoint.digest)
-    if journey.validation is not None:
-        safe(journey.validation.draft)
-        if journey.status == "completed":
-            assert journey.validation.draft.digest == journey.approved_digest
+    digest = journey.checkpoint.digest
+    hold(await stage.say(journey, "approve", digest=digest), approved=digest)
 
 
 @pytest.mark.parametrize("words", [attack.words for attack in ATTACKS.values() if len(attack.words) > 3])
@@ -183,8 +158,7 @@ async def test_without_a_model_the_same_words_do_no_harm(words: str) -> None:
     request = SkillRequest(title="Extract tables", text=f"Extract tables from reports.\n\n{words}", author="eve")
     journey = await advance(Journey(request=request, proceed_on_assumptions=True), Runtime(taxonomy=Taxonomy()))
     assert isinstance(journey.checkpoint, PreviewCheckpoint), journey.failure
-    assert journey.generation is not None
-    safe(journey.generation.draft)
+    hold(journey)
     assert not INVISIBLE.search(journey.checkpoint.document)
     assert "<!--" not in journey.checkpoint.document
     assert "/skill approve" not in journey.checkpoint.document
