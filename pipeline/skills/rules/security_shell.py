@@ -12,6 +12,7 @@ from pipeline.skills.findings import Provenance, Severity
 from pipeline.skills.patterns import Search, hint, lazy
 from pipeline.skills.programs import Program, programs
 from pipeline.skills.rules.registry import Problem, rule
+from pipeline.skills.rules.security_text import pages
 from pipeline.skills.rules.spec_fields import shown
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.scripts import Command, Language
@@ -225,7 +226,7 @@ _FLOW = Search(
     Severity.ERROR,
     Provenance.SECURITY,
     what="secrets that flow to the network: the environment, a credential file or a secret variable piped or posted "
-    "elsewhere",
+    "elsewhere, or put into an image's address",
     why="This is what stealing looks like. A token in an `Authorization` header of the service it belongs to is not "
     "reported.",
     source="https://attack.mitre.org/techniques/T1048/",
@@ -240,6 +241,10 @@ def secrets_do_not_flow_out(skill: Subject) -> Iterator[Problem]:
         if reason and (program.file, command.span.line) not in reported:
             reported.add((program.file, command.span.line))
             yield _problem(program, command, f"sends {reason} over the network", Severity.ERROR)
+    for path, page in pages(skill):
+        for link in page.links:
+            if link.is_image and "://" in link.target and (SECRET_VARIABLE.search(link.target) or "$(" in link.target):
+                yield Problem("the image's address carries a secret away when it is shown", link.span, file=path)
 
 
 _CREDENTIAL_READERS = frozenset(
