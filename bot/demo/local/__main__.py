@@ -90,6 +90,7 @@ def main() -> int:
                 "SKILL_FLEET_MODEL_API_BASE": f"{address}/v1",
                 "SKILL_FLEET_MODEL_API_KEY": "none-needed-on-loopback",
                 "SKILL_FLEET_MODEL_CONCURRENCY": "1",
+                "SKILL_FLEET_MODEL_MAX_TOKENS": "2000",
                 "SKILL_FLEET_MODEL_TIMEOUT_SECONDS": "900",
             }
             return _play(environment)
