@@ -31,7 +31,7 @@ $(VENV)/.dev: requirements-dev.lock | $(BIN)/uv
 demo: $(VENV)/.runtime ## Play one request to a merged skill, on this machine alone (KEEP=1 leaves it running)
 	$(BIN)/python -m bot demo $(if $(KEEP),--keep)
 
-demo-local: $(VENV)/.runtime ## The same with a small real model on this machine (downloads 1.2 GB once; about ten minutes)
+demo-local: $(VENV)/.runtime ## The same with a small real model on this machine (downloads 1.2 GB once; half an hour on one core)
 	$(BIN)/python -m bot.demo.local $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev ## Run all tests

@@ -14,7 +14,7 @@ from bot.comments.markdown import cell, details, fit, inline_code, safe_block, s
 from bot.comments.neighbours import neighbours
 from bot.comments.preview import change_list
 from bot.comments.report import MAX_ROWS, findings_table, quality_table, tally
-from bot.comments.words import OUTLINE, bullets, counted, mention, person, spent, usage_of, written_by
+from bot.comments.words import OUTLINE, bullets, counted, mention, percent, person, spent, usage_of, written_by
 from bot.jobs.job import Job
 from bot.repo_config import RepoConfig
 from bot.setup.hosts import is_loopback
@@ -67,7 +67,8 @@ def _report(job: Job, rows: int = MAX_ROWS) -> str:
     if validation is None:
         return ""
     report = f"{findings_table(validation.findings, rows)}\n\n{quality_table(validation.quality)}"
-    parts = [details(f"Validation report: {tally(validation.findings)}", report)]
+    quality = percent(validation.quality.overall_score)
+    parts = [details(f"Validation report: quality {quality}, {tally(validation.findings)}", report)]
     if validation.test_cases.triggers:
         count = counted(len(validation.test_cases.triggers), "trigger test")
         parts.append(details(count, _triggers(validation.test_cases, validation.trigger_losses)))
@@ -194,15 +195,23 @@ def _versions(job: Job) -> tuple[str, str] | None:
 
 
 def _risks(job: Job) -> list[str]:
-    """What the security rules found: seen at once, not only in the folded report."""
-    findings = job.journey.validation.findings if job.journey.validation else []
+    """What the security rules found and a quality below the target: seen at once, not only in the folded report."""
+    validation, target = job.journey.validation, job.journey.options.quality_target
+    findings = validation.findings if validation else []
     found = [item for item in findings if item.rule.startswith("SEC") and item.severity != "info"]
     lines = [
         f"- {inline_code(f'{item.file}:{item.line}')} {safe_inline(item.message, 300)} ({inline_code(item.rule)})"
         for item in found[:_MOST_RISKS]
     ]
-    more = len(found) - len(lines)
-    return [*lines, *([f"- and {counted(more, 'more finding')}, in the report below"] if more > 0 else [])]
+    if (more := len(found) - len(lines)) > 0:
+        lines.append(f"- and {counted(more, 'more finding')}, in the report below")
+    reached = validation.quality.overall_score if validation else 1.0
+    if reached < target and percent(reached) != percent(target):
+        lines.append(
+            f"- The quality is {percent(reached)}, below the target of {percent(target)}. What could be better is in "
+            "the report below."
+        )
+    return lines
 
 
 def _how_to_review() -> str:

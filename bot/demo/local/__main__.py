@@ -83,7 +83,7 @@ def main() -> int:
         cache.mkdir(parents=True, exist_ok=True)
         model, python = model_file(cache), runtime(cache)
         with serving(python, model, folder / "server.log") as address:
-            console.print(f"The model answers at {address}. On two cores the demo takes about ten minutes.")
+            console.print(f"The model answers at {address}. On one core the demo takes half an hour.")
             environment = {
                 **os.environ,
                 "SKILL_FLEET_MODEL": "openai/qwen2.5-coder-1.5b-instruct",

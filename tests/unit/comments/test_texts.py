@@ -220,6 +220,17 @@ def test_a_pull_request_body_of_any_size_fits_and_says_where_the_rest_is() -> No
     assert pull.rest(job.with_(journey=few), REALISTIC_CONFIG) == "", "all of it is in the body"
 
 
+def test_a_quality_below_the_target_is_seen_without_unfolding_anything() -> None:
+    job = REALISTIC.job()
+    validation = job.journey.validation
+    assert validation is not None
+    for score, said in ((0.44, True), (0.749, False), (0.75, False)):
+        quality = validation.quality.model_copy(update={"overall_score": score})
+        journey = job.journey.model_copy(update={"validation": validation.model_copy(update={"quality": quality})})
+        above, _, _ = pull.body(job.with_(journey=journey), REALISTIC_CONFIG).partition("<details>")
+        assert ("- The quality is 44%, below the target of 75%." in above) is said, score
+
+
 def test_the_status_comment_does_not_change_while_nothing_happens() -> None:
     job = REALISTIC.job()
     assert status.render(job, config=REALISTIC_CONFIG, now=job.created_at) == status.render(
