@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from dbos._schemas import SCHEMA_PLACEHOLDER
 from dbos._serialization import DBOSPortableJSONSerializer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from bot.engine.steps import DurableSteps, Records, StepFailedError, is_transient
 from bot.jobs.ports import EventError, NotBeforeError, PassingError, Steps
@@ -171,9 +172,27 @@ class Engine:
         _current = None
 
     async def wake(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Enqueue tasks. Known ids are no-ops. Transactions are kept short: intake waits for the same lock."""
+        """Enqueue tasks, for jobs that have none waiting: a task that has not begun will see all there is by now.
+
+        Known ids are no-ops. Transactions are kept short: intake waits for the same lock.
+        """
         for start in range(0, len(wake_ups), WAKE_UPS_PER_TRANSACTION):
-            await self._enqueue(wake_ups[start : start + WAKE_UPS_PER_TRANSACTION])
+            some = wake_ups[start : start + WAKE_UPS_PER_TRANSACTION]
+            waiting = await self._waiting([wake_up.key for wake_up in some])
+            if new := [wake_up for wake_up in some if wake_up.key not in waiting]:
+                await self._enqueue(new)
+
+    async def _waiting(self, keys: Collection[str]) -> set[str]:
+        """Those of these jobs that have a task which nobody has begun."""
+        assert self._client is not None, "the engine is not running"
+        system = self._client._sys_db
+        tasks = system.tables.workflow_status.c
+        query = select(tasks.queue_partition_key).where(
+            tasks.queue_name == QUEUE, tasks.status == "ENQUEUED", tasks.queue_partition_key.in_(keys)
+        )
+        async with self._database.engine.connect() as connection:
+            await connection.execution_options(schema_translate_map={SCHEMA_PLACEHOLDER: system.schema})
+            return set(await connection.scalars(query))
 
     async def _enqueue(self, wake_ups: Sequence[WakeUp]) -> None:
         client = self._client

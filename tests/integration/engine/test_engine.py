@@ -307,3 +307,27 @@ async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_
     await script.until(
         lambda seen: {("7:1", ("running",)), ("7:2", ("postponed",))} <= {(k, tuple(d)) for k, d in seen}
     )
+
+
+async def test_a_job_whose_task_has_not_begun_gets_no_second_one(start: StartService) -> None:
+    script = Script()
+    release = asyncio.Event()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        if key == "7:1":
+            await release.wait()
+        await script.take(key, task, steps)
+
+    service = await start(advance, script=script, workers=1)
+    await service.put(_event("first", "7:1"))
+    async with asyncio.timeout(60):
+        while not service.engine.running:
+            await asyncio.sleep(0.01)
+    for n in range(5):
+        await service.put(_event(f"more-{n}", "7:2"))
+        await service.dispatcher.dispatch()
+    release.set()
+    await script.until(lambda seen: sum(len(found) for _, found in seen) == 6)
+    await service.engine.wake([WakeUp("7:3", "last")])
+    await script.until(lambda seen: seen[-1] == ("7:3", []))
+    assert script.seen == [("7:1", ["first"]), ("7:2", [f"more-{n}" for n in range(5)]), ("7:3", [])]
