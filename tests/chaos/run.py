@@ -257,6 +257,8 @@ class Run:
             "SKILL_FLEET_MODEL": "openai/scripted",
             "SKILL_FLEET_MODEL_API_KEY": "scripted-key",
             "SKILL_FLEET_JOBS_PER_REPOSITORY": "16",
+            "SKILL_FLEET_MODEL_DAILY_CALLS_PER_PERSON": "0",  # one person files them all
+            "SKILL_FLEET_MODEL_DAILY_CALLS_PER_REPOSITORY": "0",
             "SKILL_FLEET_RECONCILE_MINUTES": "1",
             "SKILL_FLEET_LEASE_SECONDS": str(LEASE_SECONDS),
             "SKILL_FLEET_LOG_FORMAT": "json",
