@@ -188,7 +188,7 @@ class Author:
     def __init__(self, server: ScriptedModel) -> None:
         self.answers: dict[str, Answer] = dict(DEFAULTS)
         self.asked: list[str] = []
-        self._requests: list[tuple[str, Request]] = []
+        self.requests: list[tuple[str, Request]] = []
         self._by_instructions = {" ".join(s.instructions.split()): s.__name__ for s in signatures()}
         server.fallback = self
 
@@ -198,7 +198,7 @@ class Author:
         if name is None:
             return None
         self.asked.append(name)
-        self._requests.append((name, request))
+        self.requests.append((name, request))
         answer = self.answers[name]
         value = answer(request) if callable(answer) else answer
         return value if isinstance(value, Reply) else reply_json(value)
@@ -206,8 +206,8 @@ class Author:
     def forget(self) -> None:
         """Keep nothing of what was asked (a benchmark asks a lot)."""
         self.asked.clear()
-        self._requests.clear()
+        self.requests.clear()
 
     def prompts(self, name: str) -> list[str]:
         """What the signature was asked with, each time (the user's message; the rest is fixed)."""
-        return [str(request.body["messages"][1]["content"]) for asked, request in self._requests if asked == name]
+        return [str(request.body["messages"][1]["content"]) for asked, request in self.requests if asked == name]

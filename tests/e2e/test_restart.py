@@ -1,63 +1,22 @@
 """`kill -9` at the worst moments of one journey, each followed by a restart: exactly one of everything at the end."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiohttp
+import pytest
 from aiohttp.test_utils import unused_port
 
 from bot.sandbox.http import Exchange
+from tests.e2e.process import Process, environment, until_labelled
 from tests.e2e.town import FORM, SECRET, TITLE
 from tests.github_sandbox import GitHub, github_sandbox
 from tests.scripted_author import DEFAULTS, Author
 from tests.scripted_model import Request, ScriptedModel, reply_json
 
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Process:
-    """The bot as a user starts it."""
-
-    environment: dict[str, str]
-    port: int
-    log: Path
-    child: asyncio.subprocess.Process | None = None
-    kills: int = 0
-
-    async def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "serve", env=self.environment, stdout=log, stderr=log, cwd=ROOT
-            )
-        async with asyncio.timeout(60), aiohttp.ClientSession() as session:
-            while True:
-                assert self.child.returncode is None, self.log.read_text()[-3_000:]
-                with suppress(aiohttp.ClientError):
-                    async with session.get(f"http://127.0.0.1:{self.port}/readyz") as response:
-                        if response.status == 200:
-                            return
-                await asyncio.sleep(0.05)
-
-    def kill(self) -> None:
-        """At once, without any farewell."""
-        assert self.child is not None
-        if self.child.returncode is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.child.pid, signal.SIGKILL)
-                self.kills += 1
-
-    async def restart(self) -> None:
-        assert self.child is not None
-        await self.child.wait()
-        await self.start()
+pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass
@@ -86,14 +45,14 @@ async def test_killed_at_the_worst_moments_the_journey_completes_with_one_of_eve
     hook = {"webhook_url": f"http://127.0.0.1:{port}/webhook", "webhook_secret": SECRET}
     async with github_sandbox(tmp_path / "github", **hook) as github, ScriptedModel() as server:
         author = Author(server)
-        process = Process(_environment(github, server.base_url, port, tmp_path), port, tmp_path / "bot.log")
+        process = Process(environment(github, server.base_url, port, tmp_path), port, tmp_path / "bot.log")
         witness = Witness(github.sandbox.api.observer, process)
         github.sandbox.api.observer = witness
         await process.start()
         try:
             await _journey(github, author, process, witness)
         finally:
-            process.kill()
+            await process.end()
         assert process.kills == 6  # five on the way, one to end the test
         calls = Counter(str(request.body["messages"]) for request in server.requests)
         repeated = sum(count - 1 for count in calls.values())
@@ -106,7 +65,7 @@ async def _journey(github: GitHub, author: Author, process: Process, witness: Wi
     await github.settle()
     process.kill()
     await process.restart()
-    await _label(github, number, "skill:waiting-for-start")
+    await until_labelled(github, number, "skill:waiting-for-start")
 
     # During a module call: the answer never arrives at the bot that asked.
     asked = asyncio.Event()
@@ -126,7 +85,7 @@ async def _journey(github: GitHub, author: Author, process: Process, witness: Wi
     await process.restart()
     await github.until(lambda: _is(process.kills >= 3), 60, "the kill at the preview")
     await process.restart()
-    await _label(github, number, "skill:needs-decision")
+    await until_labelled(github, number, "skill:needs-decision")
 
     # While it waits for a person, who answers while nobody listens. GitHub does not try again by itself.
     process.kill()
@@ -138,14 +97,14 @@ async def _journey(github: GitHub, author: Author, process: Process, witness: Wi
     await process.restart()
     await github.until(lambda: _is(process.kills >= 5), 60, "the kill at the branch")
     await process.restart()
-    await _label(github, number, "skill:in-review")
+    await until_labelled(github, number, "skill:in-review")
 
     [listed] = await github.pulls()
     pull = await github.pull(listed["number"])
     assert pull["commits"] == 1
     assert len(await github.check_runs(pull["head"]["sha"])) == 1
     await github.as_user("morgan").merge(pull["number"])
-    await _label(github, number, "skill:promoted")
+    await until_labelled(github, number, "skill:promoted")
     words = await github.bot_comments(number)
     assert len(words) == len(set(words))
     assert sum(text.startswith("### Skill request") for text in words) == 1
@@ -154,27 +113,3 @@ async def _journey(github: GitHub, author: Author, process: Process, witness: Wi
 
 async def _is(done: bool) -> bool:
     return done
-
-
-async def _label(github: GitHub, number: int, label: str) -> None:
-    async def there() -> bool:
-        return label in await github.labels(number)
-
-    await github.until(there, 90, f"{label} on #{number}")
-
-
-def _environment(github: GitHub, model_url: str, port: int, folder: Path) -> dict[str, str]:
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SKILL_FLEET_")},
-        "SKILL_FLEET_GITHUB_API_URL": github.sandbox.api_url,
-        "SKILL_FLEET_GITHUB_APP_ID": str(github.sandbox.app.id),
-        "SKILL_FLEET_GITHUB_PRIVATE_KEY_FILE": str(github.sandbox.private_key_file),
-        "SKILL_FLEET_GITHUB_PACING": "off",
-        "SKILL_FLEET_WEBHOOK_SECRET": SECRET,
-        "SKILL_FLEET_DATABASE_URL": f"sqlite:///{folder / 'bot.db'}",
-        "SKILL_FLEET_PORT": str(port),
-        "SKILL_FLEET_MODEL": "openai/scripted",
-        "SKILL_FLEET_MODEL_API_BASE": model_url,
-        "SKILL_FLEET_MODEL_API_KEY": "scripted-key",
-        "SKILL_FLEET_LOG_FORMAT": "json",
-    }
