@@ -98,8 +98,15 @@ class Together:
                 for each in some:
                     each.done.cancel()
                 raise
-            for each, outcome in zip(some, outcomes, strict=True):
-                each.settle(outcome)
+            settled = list(zip(some, outcomes, strict=True))
+            try:
+                for each, outcome in settled:
+                    each.settle(outcome)
+                    # Whoever waited goes on now: one at a time, so that the event loop looks at its sockets in between.
+                    await asyncio.sleep(0)
+            finally:
+                for each, outcome in settled:
+                    each.settle(outcome)
 
     def _over(self, writing: asyncio.Task[None]) -> None:
         """Nobody waits for a writer that was cancelled, perhaps before it began."""
