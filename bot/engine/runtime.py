@@ -21,7 +21,7 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos._schemas import SCHEMA_PLACEHOLDER
 from dbos._serialization import DBOSPortableJSONSerializer
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from bot.engine.steps import DurableSteps, Records, StepFailedError, is_transient
 from bot.jobs.ports import EventError, NotBeforeError, PassingError, Steps
@@ -198,18 +198,18 @@ class Engine:
         client = self._client
         assert client is not None, "the engine is not running"
 
-        def enqueue(connection: Connection) -> None:
-            for wake_up in wake_ups:
-                options: EnqueueOptions = {
-                    "workflow_name": WORKFLOW,
-                    "queue_name": QUEUE,
-                    "workflow_id": wake_up.task,
-                    "queue_partition_key": wake_up.key,
-                }
-                client.enqueue_in_transaction(connection, options, wake_up.key)
+        def enqueue() -> None:
+            with self._database.direct.begin() as connection:
+                for wake_up in wake_ups:
+                    options: EnqueueOptions = {
+                        "workflow_name": WORKFLOW,
+                        "queue_name": QUEUE,
+                        "workflow_id": wake_up.task,
+                        "queue_partition_key": wake_up.key,
+                    }
+                    client.enqueue_in_transaction(connection, options, wake_up.key)
 
-        async with self._database.engine.begin() as connection:
-            await connection.run_sync(enqueue)
+        await asyncio.get_running_loop().run_in_executor(self._database.writer, enqueue)
 
     async def busy_keys(self) -> set[str]:
         """Jobs that have a task waiting or running on any process, or are postponed in this one."""
