@@ -128,24 +128,39 @@ async def alone(base_url: str, jobs: int) -> float:
     return spent / sum(len(store.results) for store in stores[1:])
 
 
-async def together(there: Server, path: str, jobs: int) -> tuple[float, list[float], list[float], float]:
-    """CPU seconds a call (what the deliveries cost taken off), answers at rest and meanwhile, and how long it took."""
+@dataclass(frozen=True)
+class Together:
+    """What a run gave: CPU seconds a call (without what the deliveries cost), answers at rest and meanwhile."""
+
+    cpu: float
+    at_rest: list[float]
+    meanwhile: list[float]
+    took: float
+
+
+async def together(there: Server, path: str, jobs: int) -> Together:
     async with aiohttp.ClientSession() as session:
         sending = Sending(session, there.port)
         await sending.deliver("issues", labelled(1_000))  # the first job loads what writes skills
         await until_previewed(path, 1)
+        await asyncio.sleep(1)
+        before = there.cpu_seconds()
+        await asyncio.sleep(REST_SECONDS / 2)
+        idle = 2 * (there.cpu_seconds() - before) / REST_SECONDS
         before = there.cpu_seconds()
         at_rest = await for_a_while(sending, REST_SECONDS)
-        resting = (there.cpu_seconds() - before) / REST_SECONDS
+        delivery = (there.cpu_seconds() - before - REST_SECONDS * idle) / len(at_rest)
         known, done = calls_made(path), asyncio.Event()
         before, started = there.cpu_seconds(), time.perf_counter()
         meanwhile = asyncio.create_task(sending.steadily(done))
         for number in range(1, jobs + 1):
             await sending.deliver("issues", labelled(number))
         await until_previewed(path, jobs + 1)
-        took, spent = time.perf_counter() - started, there.cpu_seconds() - before
+        took = time.perf_counter() - started
         done.set()
-        return (spent - resting * took) / (calls_made(path) - known), at_rest, await meanwhile, took
+        answers = await meanwhile
+        spent = there.cpu_seconds() - before - took * idle - len(answers) * delivery
+        return Together(spent / (calls_made(path) - known), at_rest, answers, took)
 
 
 def lags_between(file: Path, start: float, end: float) -> list[float]:
@@ -161,20 +176,27 @@ async def measure(base_url: str, folder: str, jobs: int) -> None:
         "SKILL_FLEET_MODEL_API_KEY": "none",
         "SKILL_FLEET_MODEL_CONCURRENCY": "1000",
         "SKILL_FLEET_MODEL_TIMEOUT_SECONDS": "600",
+        "SKILL_FLEET_MODEL_DAILY_CALLS_PER_REPOSITORY": "0",
+        "SKILL_FLEET_MODEL_DAILY_CALLS_PER_PERSON": "0",
         "SKILL_FLEET_WORKERS": str(jobs),
         "SKILL_FLEET_JOBS_PER_REPOSITORY": str(jobs),
         LAGS: str(lags),
     }
     with server("tests.bench.jobs_server", f"sqlite:///{path}", **environment) as there:
-        cpu, at_rest, meanwhile, took = await together(there, path, jobs)
+        run = await together(there, path, jobs)
         end = time.time()
-    late = lags_between(lags, end - took, end)
+    late = lags_between(lags, end - run.took, end)
     pipeline = await alone(base_url, jobs)
     print(
-        f"{jobs} jobs in {took:.1f} s: {1000 * cpu:.1f} ms of CPU a call, {1000 * pipeline:.1f} of them the pipeline's "
-        f"own: engine and database {1000 * (cpu - pipeline):.1f} ms; event loop {quantiles(late)} late; {load()}"
+        f"{jobs} jobs in {run.took:.1f} s: {1000 * run.cpu:.1f} ms of CPU a call, {1000 * pipeline:.1f} of them the "
+        f"pipeline's own: engine and database {1000 * (run.cpu - pipeline):.1f} ms; "
+        f"event loop {quantiles(late)} late; {load()}"
     )
-    print(f"   intake at {RATE}/s: {quantiles(at_rest)} at rest, {quantiles(meanwhile)} meanwhile", flush=True)
+    print(
+        f"   intake at {RATE}/s: {quantiles(run.at_rest)} at rest, {quantiles(run.meanwhile)} meanwhile, p99 "
+        f"{share(run.meanwhile, 0.99) / share(run.at_rest, 0.99):.1f} times that at rest",
+        flush=True,
+    )
 
 
 def quantiles(ordered: list[float]) -> str:
