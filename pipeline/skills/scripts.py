@@ -195,6 +195,8 @@ def _commands(script: Script) -> Iterator[Command]:
             command = _command(node, script, guarded)
             nodes[node.id] = command
             order.append((node.start_byte, command))
+            if not _may_substitute(command.text):
+                continue
         elif kind == "pipeline":
             pipelines.append(node)
         inside = guarded or kind in ("if_statement", "case_statement")
@@ -219,32 +221,41 @@ def _first_command(node: Node, nodes: dict[int, Command]) -> Command | None:
 
 
 def _command(node: Node, script: Script, guarded: bool) -> Command:
+    text = _text(node)
+    substituted = _may_substitute(text)
     words: list[str] = []
     substitutes: list[Command] = []
+    redirected: list[Node] = []
     for child in node.named_children:
-        if child.type == "variable_assignment":
-            continue
-        if child.type in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
-            continue
-        words.append(_word(child))
-        substitutes.extend(_substitutes(child, script))
-    redirects: list[str] = []
-    parent = node.parent
-    holders = [node] if parent is None or parent.type != "redirected_statement" else [node, parent]
-    for holder in holders:
-        for child in holder.named_children:
-            if child.type == "file_redirect":
-                text = (child.text or b"").decode("utf-8", "replace")
-                redirects.append(text)
+        kind = child.type
+        if kind == "file_redirect":
+            redirected.append(child)
+        elif kind not in ("variable_assignment", "heredoc_redirect", "herestring_redirect"):
+            words.append(_word(child))
+            if substituted:
                 substitutes.extend(_substitutes(child, script))
+    parent = node.parent
+    if parent is not None and parent.type == "redirected_statement":
+        redirected.extend(child for child in parent.named_children if child.type == "file_redirect")
+    for child in redirected:
+        substitutes.extend(_substitutes(child, script))
+    redirects = tuple(_text(child) for child in redirected)
     start, end = node.start_point, node.end_point
-    text = (node.text or b"").decode("utf-8", "replace")
     line = start[0]
     prefix = script.lines[line].encode("utf-8", "replace")[: start[1]] if line < len(script.lines) else b""
     column = len(prefix.decode("utf-8", "ignore"))
     end_column = column + len(text.split("\n", 1)[0]) if end[0] == line else column + 1
     span = script.span(line + 1, column, line + 1, end_column)
-    return Command(tuple(words), text, span, None, guarded, tuple(substitutes), tuple(redirects))
+    return Command(tuple(words), text, span, None, guarded, tuple(substitutes), redirects)
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _may_substitute(text: str) -> bool:
+    """Whether a command's text may hold other commands: `$(…)`, `<(…)`, `>(…)`, or backticks."""
+    return "(" in text or "`" in text
 
 
 def _substitutes(node: Node, script: Script) -> Iterator[Command]:
@@ -266,11 +277,11 @@ def _substitutes(node: Node, script: Script) -> Iterator[Command]:
 
 def _word(node: Node) -> str:
     """A word as the program would see it, quotes dropped, expansions left as written."""
-    text = (node.text or b"").decode("utf-8", "replace")
-    if node.type == "raw_string":
+    text, kind = _text(node), node.type
+    if kind == "raw_string":
         return text[1:-1]
-    if node.type == "string":
+    if kind == "string":
         return text[1:-1] if len(text) >= 2 else text
-    if node.type == "concatenation":
+    if kind == "concatenation":
         return "".join(_word(child) for child in node.named_children)
     return text
