@@ -8,13 +8,15 @@ from tests.e2e.town import FORM, TITLE
 ANSWER = "Count the lines of the notes and of the log: both numbers must be the same."
 
 Look = Callable[[str], Awaitable[None]]
+Spoil = Callable[[], Awaitable[None]]
+"""Somebody commits to the pull request's branch what the rules do not allow and can repair."""
 
 
 async def _nothing(name: str) -> None:
     """Nobody looks."""
 
 
-async def travel(visit: Watched, look: Look = _nothing) -> tuple[str, str]:
+async def travel(visit: Watched, look: Look = _nothing, spoil: Spoil | None = None) -> tuple[str, str]:
     """From the first page to the skill on main; the addresses of the issue and the pull request."""
     page = await visit.open("/")
     await look("home")
@@ -59,6 +61,16 @@ async def travel(visit: Watched, look: Look = _nothing) -> tuple[str, str]:
     before = await run.get_attribute("id")
     await run.get_by_role("button", name="Re-validate").click()
     await page.locator(f"section.check:not(#{before}) .state.success").wait_for()
+    if spoil is not None:
+        await spoil()
+        await run.locator(".state.failure").wait_for()
+        await look("broken")
+        await run.get_by_role("button", name="Fix", exact=True).click()
+        await run.locator(".state.success").wait_for()
+        await page.locator("#commit", has_text="Repair what can be").get_by_role("link").click()
+        await page.locator(".diff tr.removed").first.wait_for()
+        await look("fixed")
+        await visit.open(pull)
 
     await page.get_by_role("link", name="Conversation").click()
     await page.get_by_role("button", name="Merge pull request").click()

@@ -148,7 +148,8 @@ def pull_files(look: Look) -> Screen:
 def pull_checks(look: Look) -> Screen:
     repo = look.repo()
     pull = look.pull(repo)
-    values = {**_thread_values(look, repo, pull.issue), "tab": "checks"}
+    commit = repo.git.commit(pull.head_sha)
+    values = {**_thread_values(look, repo, pull.issue), "tab": "checks", "commit": commit}
     return Screen("pull_checks.html", f"Checks of #{pull.number}", values, repo)
 
 
