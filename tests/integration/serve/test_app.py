@@ -5,8 +5,9 @@ import hashlib
 import hmac
 import json
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -19,6 +20,8 @@ from bot.jobs.ports import Steps
 from bot.metrics import Metrics, names
 from bot.reachability import Reachability
 from bot.settings import Settings, load
+from bot.store.database import BUSY_TIMEOUT_MS
+from bot.store.inbox import SET_ASIDE
 from bot.store.intake import SqliteIntake
 from bot.store.stores import Stores
 from pipeline.checkpoints import EventType, WorkflowEvent
@@ -207,6 +210,33 @@ async def test_a_locked_database_is_a_503_and_the_redelivery_is_stored_once(
         while await _deliver(client, "d1") != 202:
             pass
     assert len(await service.stores.inbox.list_entries(state="all")) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_database_that_is_locked_for_half_a_minute_is_waited_out(client: Client) -> None:
+    """In real time: longer than any writer waits for its turn, and than SQLite itself waits for the lock."""
+    service = _service(client)
+    other = sqlite3.connect(service.stores.database.path, isolation_level=None)
+    assert await _deliver(client, "before") == 202
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    refused = 0
+    while time.monotonic() - began < BUSY_TIMEOUT_MS / 1_000 + 1:
+        assert await _deliver(client, f"d{refused}") == 503
+        assert (await client.get("/livez")).status == 200
+        assert (await client.get("/readyz")).status == 200, "what only reads is not locked out"
+        refused += 1
+    assert refused >= 2, "nobody waits for an answer until the lock is gone"
+    other.execute("COMMIT")
+    for number in range(refused):
+        async with asyncio.timeout(60):
+            while await _deliver(client, f"d{number}") != 202:
+                pass
+    service.dispatcher.clock = lambda: datetime.now(UTC) + timedelta(minutes=5)
+    await _until_closed(service.stores)
+    rows = await service.stores.inbox.list_entries(state="all")
+    assert sorted(row.delivery for row in rows) == ["before", *(f"d{number}" for number in range(refused))]
+    assert SET_ASIDE not in {row.done_by for row in rows}
 
 
 async def test_a_corrupted_event_harms_no_other_of_its_job(client: Client) -> None:
