@@ -91,7 +91,7 @@ class ValidationWorkflow(PhaseWorkflow):
         return journey.model_copy(update={"status": "completed", "checkpoint": None})
 
     def _may_go_back(self, journey: Journey) -> bool:
-        """While rounds are left, and unless the last round changed nothing."""
+        """While rounds are left."""
         return journey.validation_rounds < journey.options.max_validation_rounds
 
     def _back(self, journey: Journey, findings: list[ReportedFinding]) -> Journey:

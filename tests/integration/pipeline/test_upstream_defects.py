@@ -1,5 +1,9 @@
-"""Defects known from an earlier project of this kind: for each a test that would catch it."""
+"""Defects known from an earlier project of this kind: for each a test that would catch it.
 
+`upstream_table` says which test stands for which defect; those of the checkpoints are in `test_upstream_checkpoints`.
+"""
+
+import json
 from typing import Any
 
 import pytest
@@ -14,8 +18,10 @@ from pipeline.checkpoints import (
     ValidateCheckpoint,
 )
 from pipeline.journey import Journey, PipelineOptions, WrongAnswer, answer
+from pipeline.lm.wire import _text
 from pipeline.models import SkillRequest
 from pipeline.skills.taxonomy import Taxonomy
+from pipeline.skills.validation import validate_skill
 from tests.integration.pipeline.conftest import Stage
 from tests.scripted_author import BODY, DEFAULTS
 from tests.scripted_model import Reply, Request
@@ -391,6 +397,38 @@ async def test_a_description_that_loses_to_a_sibling_names_the_sibling(stage: St
         "“write the minutes of our meeting from this transcript” goes to `meeting-notes`"
     ]
     assert journey.validation.quality.trigger_coverage < 1.0
+
+
+RULES = {
+    "a name of 200 characters": ("a" * 200, "", "", "", "SPEC010"),
+    "a description that says when only by a part of a word": (
+        "", "", "Manages every task for an essay about forms in PDF files.", "", "DES001",
+    ),
+    "no description": ("", "", " ", "", "SPEC012"),
+    "a name that is not the folder's": ("", "forms", "", "", "SPEC011"),
+    "markup in the description": ("", "", "<script>x</script> Use when a form must be filled in.", "", "DES004"),
+    "an unclosed fence": ("", "", "", "```sh\nls\n", "STR012"),
+    "a broken link": ("", "", "", "See [x](references/gone.md).\n", "STR004"),
+    "a digit first, which is allowed": ("3d-print", "", "", "", ""),
+    "dashes in the description, which end nothing": (
+        "", "", "Fills forms --- and more. Use when a form must be filled in.", "", "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_the_rules_see_what_went_unseen(case: str) -> None:
+    name, folder, description, text, rule = RULES[case]
+    name = name or "pdf-forms"
+    description = description or "Fills PDF forms. Use when a form must be filled in."
+    document = f'---\nname: {name}\ndescription: "{description}"\n---\n\n# PDF forms\n\nRun `pdftk`.\n\n{text}'
+    report = validate_skill(folder or name, {"SKILL.md": document})
+    assert [finding.rule for finding in report.findings] == ([rule] if rule else [])
+
+
+def test_values_reach_the_model_as_json() -> None:
+    written = _text({"examples": ["a 'quoted' one"], "none": None})
+    assert json.loads(written) == {"examples": ["a 'quoted' one"], "none": None}
 
 
 async def test_a_request_in_another_language_keeps_an_ascii_name(stage: Stage) -> None:
