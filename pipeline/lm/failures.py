@@ -21,6 +21,9 @@ from dspy.utils.exceptions import (
 
 from pipeline.journey import Failure
 
+_TOO_LARGE = 413
+"""What proxies and some providers say instead of naming the context length."""
+
 
 class TruncatedAnswer(dspy.LMError):
     """The answer was cut at the token limit. DSPy itself would accept it."""
@@ -82,8 +85,10 @@ def react(error: Exception, model: str, waited: float) -> Reaction:
             other_model=True,
         )
     if isinstance(error, TimeoutError | LMTimeoutError):
+        ours = isinstance(error, TimeoutError)
+        when = f"within {waited:g} seconds" if ours else "in time; its provider stopped waiting"
         return Reaction(
-            _failure("timeout", f"The model {model} did not answer within {waited:g} seconds.", retryable=True),
+            _failure("timeout", f"The model {model} did not answer {when}.", retryable=True),
             again=True,
             other_model=True,
         )
@@ -117,7 +122,7 @@ def _react_to_provider(error: LMError, model: str) -> Reaction:
             _failure("model_unknown", f"The provider does not know the model {model}; an operator has to correct it."),
             other_model=True,
         )
-    if isinstance(error, ContextWindowExceededError):
+    if isinstance(error, ContextWindowExceededError) or error.status == _TOO_LARGE:
         return Reaction(
             _failure("context_overflow", f"This request is too long for the model {model}; shorten it and try again."),
             other_model=True,

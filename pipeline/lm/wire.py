@@ -1,6 +1,7 @@
 """How signatures become prompts and answers become values: JSON, with a strict schema where the provider takes one."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,6 +18,8 @@ GROUND_RULES = (
     "people, systems, addresses or credentials."
 )
 
+
+_THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 # What depends on the signature alone is made once: it costs more than the rest of a call.
 _FORMATS: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
@@ -42,6 +45,11 @@ class WireAdapter(dspy.JSONAdapter):
         super()._prepare_response_format(lm, lm_kwargs, signature)
         if isinstance(model := lm_kwargs.get("response_format"), type):
             lm_kwargs["response_format"] = _FORMATS[signature] = _strict_format(model)
+
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        """Some servers leave a model's thinking in the answer; braces in it are not the answer."""
+        parsed: dict[str, Any] = super().parse(signature, _THINKING.sub("", completion, count=1))
+        return parsed
 
     def format_system_message(self, signature: Any) -> str:
         if signature not in _SYSTEM_MESSAGES:
