@@ -71,8 +71,24 @@ def unknown_command(word: str, nearest: Verb | None) -> str:
 
 
 def malformed_command(malformed: Malformed) -> str:
-    spec = COMMANDS[malformed.verb]
-    return f"{safe_inline(malformed.reason, 400)} For example: {inline_code(spec.example)}."
+    spec, reason = COMMANDS[malformed.verb], safe_inline(malformed.reason, 400)
+    return reason if "for example" in malformed.reason else f"{reason} For example: {inline_code(spec.example)}."
+
+
+def command_in_code() -> str:
+    """To somebody whose comment is nothing but a command in code."""
+    return (
+        "A command in code is only shown, never run, so nothing has happened. Post it again as plain text at the start "
+        "of a line, without the backticks."
+    )
+
+
+def sounds_like_yes(login: str, digest: str) -> str:
+    """To somebody who agrees in plain words. `digest`: the short hash that is open, "" where there is none."""
+    return (
+        f"{mention(login)}, that sounds like a yes, so I change nothing. What counts is "
+        f"{command(Verb.APPROVE, digest)} by {COMMANDS[Verb.APPROVE].who}: everybody sees then which version was meant."
+    )
 
 
 def not_now(verb: Verb | str, status: JobStatus) -> str:

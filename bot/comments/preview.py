@@ -109,7 +109,7 @@ def change_list(changes: list[Change]) -> str:
     return "\n".join(
         f"- {signs[change.outcome]} {safe_inline(change.request)}"
         + (" (not done)" if change.outcome == "rejected" else "")
-        + (f": {safe_inline(change.note)}" if change.note else "")
+        + (f" → {safe_inline(change.note)}" if change.note else "")
         for change in changes
     )
 

@@ -32,7 +32,8 @@ def _question(number: int, question: Question) -> str:
     if question.why:
         lines.append(f"   {safe_inline(question.why)}")
     if question.options:
-        lines.append(f"   For example: {listed([safe_inline(option, 300) for option in question.options], 'or')}.")
+        options = [f"“{safe_inline(option, 300)}”" for option in question.options]
+        lines.append(f"   For example: {listed(options, 'or')}.")
     lines.append(f"   If you leave it open: {safe_inline(question.assumption)}")
     return "\\\n".join(lines)
 

@@ -4,7 +4,7 @@ Free text counts only from a permitted person, only while a checkpoint is open, 
 question. An edited comment runs only commands that are new in it, and never an approval.
 """
 
-from bot.commands import grammar
+from bot.commands import grammar, small_talk
 from bot.commands.meaning import Command
 from bot.commands.permissions import Allowed, Denied, check
 from bot.commands.table import COMMANDS, CommandSpec, Verb
@@ -36,6 +36,9 @@ _FREE_TEXT: dict[str, tuple[Verb, AnswerKind]] = {
     "validate": (Verb.REFINE, "refine"),
 }
 
+_APPROVED = frozenset({"confirm", "preview", "validate"})
+"""Checkpoints that wait for an approval."""
+
 
 def commented(turn: Turn, event: ev.Commented) -> None:
     said = f"comment:{event.comment_id}"
@@ -57,8 +60,15 @@ def _hear(turn: Turn, event: ev.Commented) -> None:
         turn.say(f"malformed:{event.comment_id}", notices.malformed_command(malformed), _where(event))
     for position, command in enumerate(parsed.commands):
         run_command(turn, command, event, position)
-    if not (parsed.commands or parsed.unknown or parsed.malformed) and parsed.free_text:
-        _free_text(turn, event, parsed.free_text)
+    if parsed.commands or parsed.unknown or parsed.malformed or not parsed.free_text:
+        return
+    if small_talk.only_shows_commands(parsed.free_text):
+        shown = f"command_in_code:{event.actor.login}"
+        if shown not in turn.job.told:
+            turn.say(f"{shown}:{event.comment_id}", notices.command_in_code(), _where(event))
+            turn.change(told=turn.job.told | {shown})
+        return
+    _free_text(turn, event, parsed.free_text)
 
 
 def comment_edited(turn: Turn, event: ev.CommentEdited) -> None:
@@ -136,7 +146,12 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
         return
     verb, kind = _FREE_TEXT[checkpoint.kind]
     verdict = _verdict(turn, COMMANDS[verb], event)
-    if isinstance(verdict, Allowed):
+    if small_talk.is_thanks(text) and checkpoint.kind in {"clarify", "structure_fix"}:
+        return
+    if isinstance(verdict, Allowed) and small_talk.is_consent(text) and checkpoint.kind in _APPROVED:
+        login = event.actor.login
+        turn.say_once(f"yes:{login}:{checkpoint.id}", notices.sounds_like_yes(login, _open_digest(turn)))
+    elif isinstance(verdict, Allowed):
         _answer(turn, event, kind, text, str(event.comment_id))
     else:
         turn.say_once(f"denied:{event.actor.login}", notices.denied(event.actor.login, verdict.reason))

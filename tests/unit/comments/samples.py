@@ -429,6 +429,11 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.malformed_command": notices.malformed_command(
             Malformed(Verb.RENAME, say("PDF Forms"), say("A skill name has only lower-case letters."))
         ),
+        "notices.malformed_command with an example": notices.malformed_command(
+            Malformed(Verb.RENAME, say("PDF Forms"), say("Only small letters, for example `/skill rename pdf-forms`."))
+        ),
+        "notices.command_in_code": notices.command_in_code(),
+        "notices.sounds_like_yes": notices.sounds_like_yes("ada", "1a2b3c4d"),
         "notices.not_now": notices.not_now(Verb.APPROVE, JobStatus.RUNNING),
         "notices.wrong_answer": notices.wrong_answer(say("There is no question to answer.")),
         "notices.stale_approval": notices.stale_approval("aaaaaaaa", "bbbbbbbb"),

@@ -708,3 +708,33 @@ def test_a_report_longer_than_the_description_is_kept_as_a_file() -> None:
     [publish] = [effect for effect in effects if isinstance(effect, fx.Publish)]
     assert publish.rest is not None
     assert publish.rest.text.count("| 💡 hint |") == 60
+
+
+@pytest.mark.parametrize("journey", [make.at_preview()], ids=["preview"])
+def test_agreement_in_plain_words_is_told_what_approves_and_costs_no_round(journey: Journey) -> None:
+    job = make.job(JobStatus.PENDING_HITL, journey, checkpoint_comment_id=500)
+    first = decide(job, make.comment("LGTM, thanks!", make.RILEY, 501), make.facts(make.RILEY))
+    assert first.job is not None
+    assert (first.job.status, first.job.journey) == (JobStatus.PENDING_HITL, journey)
+    assert f"`/skill approve {make.draft().digest[:8]}`" in said(first)
+    again = decide(first.job, make.comment("👍", make.RILEY, 502), make.facts(make.RILEY))
+    assert said(again) == "", "once for each preview"
+    stranger = decide(job, make.comment("LGTM", make.SAM, 503), make.facts(make.SAM))
+    assert "I cannot do that for you" in said(stranger)
+
+
+def test_thanks_are_no_answer_to_a_question() -> None:
+    job = make.job(JobStatus.PENDING_USER_INPUT, make.at_clarify(), checkpoint_comment_id=500)
+    assert decide(job, make.comment("Thanks!", make.RILEY, 501), make.facts(make.RILEY)).job == job
+    answered = decide(job, make.comment("Yes", make.RILEY, 502), make.facts(make.RILEY)).job
+    assert answered is not None
+    assert answered.status is JobStatus.RUNNING
+
+
+def test_a_command_in_backticks_is_told_once_to_be_written_plainly() -> None:
+    job = make.job(JobStatus.PENDING_HITL, make.at_preview(), checkpoint_comment_id=500)
+    first = decide(job, make.comment("`/skill approve`", make.MORGAN, 501), make.facts())
+    assert "without the backticks" in said(first)
+    assert first.job is not None
+    assert first.job.status is JobStatus.PENDING_HITL
+    assert said(decide(first.job, make.comment("`/skill cancel`", make.MORGAN, 502), make.facts())) == ""
