@@ -250,6 +250,18 @@ async def test_a_store_that_hangs_is_answered_503_and_what_it_does_later_harms_n
     assert [new.event.delivery for new in told] == ["a", "b"]
 
 
+async def test_a_full_queue_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.webhooks.LONGEST_QUEUE", 2)
+    store = Store()
+    group = GroupCommit(store, lambda _: None)
+    waiting = [asyncio.create_task(group.put(_event(name))) for name in "abc"]
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError, match="too many deliveries"):
+        await waiting[2]
+    store.gate.set()
+    assert await asyncio.gather(*waiting[:2]) == [True, True]
+
+
 def _event(delivery: str) -> NewEvent:
     return NewEvent(delivery, "7:5", "issues", "opened", BODY)
 
