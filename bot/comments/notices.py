@@ -249,6 +249,14 @@ def failed(failure: Failure) -> str:
 # --- the pull request ------------------------------------------------------------------------------------------------
 
 
+def review_not_heard(login: str, reason: str) -> str:
+    """To the requester, who may not review, on the pull request."""
+    return (
+        f"{mention(login)}, {safe_inline(reason[:1].lower() + reason[1:], 400)} You can ask for changes all the same: "
+        f"write {usage_of(Verb.REFINE)} in a comment here."
+    )
+
+
 def closed_by_person() -> str:
     return (
         "Somebody closed the pull request for this skill, and I do not reopen what people closed. "

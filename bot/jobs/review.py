@@ -74,9 +74,16 @@ def _may_apply(turn: Turn, words: str) -> bool:
 
 
 def _may_refine(turn: Turn, actor: Actor) -> bool:
-    facts = turn.facts
+    """May these words become a commit? The requester, who is heard everywhere else, is told once how they can."""
+    facts, job = turn.facts, turn.job
+    if job.status not in {JobStatus.IN_REVIEW, JobStatus.RUNNING}:
+        return False
     verdict = check_review(actor=actor, role=facts.role, code_owners=facts.code_owners)
-    return isinstance(verdict, Allowed) and turn.job.status in {JobStatus.IN_REVIEW, JobStatus.RUNNING}
+    told = f"review_not_heard:{actor.login}"
+    if not isinstance(verdict, Allowed) and actor.login == job.requester and job.pull and told not in job.told:
+        turn.say(told, notices.review_not_heard(actor.login, verdict.reason), job.pull.number)
+        turn.change(told=job.told | {told})
+    return isinstance(verdict, Allowed)
 
 
 def take_feedback(turn: Turn, feedback: Feedback) -> None:

@@ -477,6 +477,9 @@ def _texts(kit: Kit) -> dict[str, str]:
         "credentials.NOTE": credentials.NOTE,
         "pull.TOO_LONG": pull.TOO_LONG,
         **_reasons(say),
+        "notices.review_not_heard": notices.review_not_heard(
+            "ada", say("Review comments are acted on when they come from people with write permission.")
+        ),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }

@@ -423,6 +423,20 @@ def test_review_comments_of_people_without_write_access_change_nothing() -> None
     assert decide(job, event, make.facts(make.SAM)) == Decision(job)
 
 
+def test_the_requester_who_may_not_review_is_told_once_how_to_ask_for_changes() -> None:
+    told = ev.Reviewed(actor=make.RILEY, review_id=6, state="changes_requested", body="Shorter.")
+    first = decide(in_review(), told, make.facts(make.RILEY))
+    assert [
+        (each.number, "`/skill refine TEXT`" in each.body) for each in first.effects if isinstance(each, fx.Say)
+    ] == [(13, True)]
+    assert first.job is not None
+    assert first.job.status is JobStatus.IN_REVIEW
+    again = ev.LineCommented(
+        actor=make.RILEY, author=make.RILEY, comment_id=7, path="skills/release-notes/SKILL.md", line=1, body="Shorter."
+    )
+    assert said(decide(first.job, again, make.facts(make.RILEY))) == ""
+
+
 def test_a_refinement_answers_in_the_thread() -> None:
     journey = make.completed().model_copy(update={"in_review": True})
     changes = [
