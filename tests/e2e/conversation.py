@@ -79,6 +79,7 @@ def _quoted(text: str) -> str:
 def _settled(text: str) -> str:
     """What differs between two plays, made equal."""
     text = _DATE.sub("1 October 2026", text)
+    text = re.sub(r"(?<=http://127\.0\.0\.1:)\d+", "4000", text)
     return re.sub(r"(merged as `)[0-9a-f]{10}", r"\g<1>0123456789", text)
 
 
