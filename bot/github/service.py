@@ -213,16 +213,22 @@ class GitHubService:
         )
 
     async def conflicts(self, repository: Repository, pull_number: int) -> bool | None:
-        """Does the open pull request conflict with its base? None: not worked out yet, which asking begins."""
+        """Does the open pull request conflict with its base? None: not worked out yet, which asking begins.
+
+        Most often it takes GitHub less than a second.
+        """
         client = self._connection.client(repository, Purpose.READ)
         at = {**_names(repository), "number": pull_number}
-        try:
-            pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
-        except GoneError:
-            return False
-        if pull.state == "open" and pull.mergeable is None:
-            return None
-        return pull.state == "open" and pull.mergeable is False
+        for wait in (1.0, 0.0):
+            try:
+                pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
+            except GoneError:
+                return False
+            if pull.state == "closed" or pull.mergeable is not None:
+                return pull.state == "open" and pull.mergeable is False
+            if wait:
+                await self._connection.sleep(wait)
+        return None
 
     async def issue_of_pull(self, repository: Repository, pull_number: int) -> int | None:
         """The issue whose skill this pull request of ours proposes; None when it is not ours."""

@@ -61,7 +61,7 @@ class World:
     manifests: dict[str, dict[str, object]] = field(default_factory=dict)  # one-time codes of the App manifest flow
     feed: Feed = field(default_factory=Feed)
     notices: list[Notice] = field(default_factory=list)
-    mergeability_takes_a_look: bool = True
+    mergeability_takes_looks: int = 1
     workflows: Callable[[str, JsonObject, str, App | None], None] | None = None
     """Told (event, payload, sender, the only App that hears it) of what may start workflows; see `actions`."""
 

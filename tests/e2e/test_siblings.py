@@ -35,6 +35,7 @@ def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_push_that_brings_a_conflict_is_told_as_soon_as_github_has_worked_it_out(there: Town) -> None:
+    there.github.sandbox.world.mergeability_takes_looks = 3  # the first two are those of the push itself
     morgan = there.github.as_user("morgan")
     number, pull = await there.to_review()
     await morgan.commit("main", {"NOTES.md": "One thing.\n"}, "Note on the default branch")

@@ -60,8 +60,8 @@ def mergeability(world: World, repo: Repository, pull: Pull) -> Mergeability:
     """What GitHub says of an open pull request; right after a change it does not know yet."""
     if pull.issue.state != "open":
         return Mergeability(None, "unknown")
-    if world.mergeability_takes_a_look and not pull.mergeability_checked:
-        pull.mergeability_checked = True
+    if pull.mergeability_looks < world.mergeability_takes_looks:
+        pull.mergeability_looks += 1
         return Mergeability(None, "unknown")
     base = repo.git.branch(pull.base_ref)
     if base is None or repo.git.merge_tree(base, pull.head_sha) is None:

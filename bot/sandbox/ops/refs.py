@@ -133,7 +133,7 @@ def _branch_moved(world: World, repo: Repository, branch: str, old: str | None, 
             else:
                 _synchronize(world, repo, pull, new, by)
         elif pull.base_ref == branch:
-            pull.mergeability_checked = False
+            pull.mergeability_looks = 0
             if new is None:
                 issues.set_state(world, repo, pull.issue, "closed", by)
             elif repo.git.is_ancestor(pull.head_sha, new):
@@ -147,7 +147,7 @@ def _branch_moved(world: World, repo: Repository, branch: str, old: str | None, 
 def _synchronize(world: World, repo: Repository, pull: Pull, new: str, by: Account) -> None:
     before, pull.head_sha = pull.head_sha, new
     pull.base_sha = repo.git.branch(pull.base_ref) or pull.base_sha
-    pull.mergeability_checked = False
+    pull.mergeability_looks = 0
     pull.issue.updated_at = world.clock.now()
     repo.git.update_ref(f"refs/pull/{pull.number}/head", new)
     render_pulls.outdate(repo, pull)

@@ -69,7 +69,9 @@ def _up_to_date(number: int, pull: int, name: str) -> MergeBase:
 
 
 async def _conflicts(here: Town, pull: Published) -> bool | None:
-    assert await here.service.conflicts(here.repository, pull.pull_number) is None, "GitHub has not worked it out yet"
+    """As soon as GitHub has worked it out: not at the first look."""
+    here.sandbox.world.mergeability_takes_looks = 3
+    assert await here.service.conflicts(here.repository, pull.pull_number) is None
     return await here.service.conflicts(here.repository, pull.pull_number)
 
 
