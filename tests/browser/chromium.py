@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,16 @@ class Watched:
         """What axe-core finds wrong, by all its rules or `only` one."""
         await self.page.evaluate(_AXE)
         found: list[str] = await self.page.evaluate(_RUN_AXE, [only] if only else None)
+        return found
+
+    async def flaws(self, paths: Iterable[str], only: str = "") -> list[str]:
+        """What is wrong with these pages by axe-core's rules, or `only` one, and which do not fit the window."""
+        found = []
+        for path in paths:
+            await self.open(path)
+            found += [f"{path}: {each}" for each in await self.accessibility(only)]
+            if wide := await self.overflow():
+                found.append(f"{path}: {wide} pixels too wide")
         return found
 
     async def overflow(self) -> int:

@@ -74,14 +74,8 @@ async def test_every_page_is_accessible_and_fits_a_phone(world: World, scheme: s
     paths = list(dict.fromkeys([*world.seen.values(), await _issue(world, "Hostile", HOSTILE)]))
     paths += ["/acme/skills", "/acme/skills/issues?state=all", "/acme/skills/pulls?state=all", "/acme/skills/tree/main"]
     paths += ["/acme/skills/issues/new/choose"]
-    found = []
     async with watched(world.browser, world.url, viewport=PHONE, color_scheme=scheme) as visit:
-        for path in paths:
-            await visit.open(path)
-            found += [f"{path}: {each}" for each in await visit.accessibility(rules)]
-            if wide := await visit.overflow():
-                found.append(f"{path}: {wide} pixels too wide")
-    assert found == []
+        assert await visit.flaws(paths, rules) == []
 
 
 async def test_a_hostile_issue_runs_nothing_and_asks_nothing_of_elsewhere(world: World) -> None:

@@ -5,6 +5,7 @@ The REST API, git and the control keep their paths; a page is what is left, aske
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -24,6 +25,8 @@ from bot.sandbox.values import iso
 
 if TYPE_CHECKING:
     from bot.sandbox.http import Api
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REPO = "/{owner}/{repo}"
 _SCREENS: list[tuple[str, Show]] = [
@@ -92,8 +95,8 @@ class Site:
         repo = f"{PREFIX}/{{owner}}/{{repo}}"
         return [
             web.get(PREFIX + "/static/{name}", self._assets.serve),
-            web.get(repo + "/live", self._live),
-            web.post(PREFIX + "/person", self._become),
+            web.get(repo + "/live", self._visiting(self._live)),
+            web.post(PREFIX + "/person", self._visiting(self._become)),
             *(web.post(repo + path, self._doing(do)) for path, do in _ACTIONS),
         ]
 
@@ -106,20 +109,31 @@ class Site:
             return None
         for pattern, show in self._screens:
             if match := pattern.fullmatch(path):
-                return self._shown(request, show, {name: unquote(value) for name, value in match.groupdict().items()})
+                params = {name: unquote(value) for name, value in match.groupdict().items()}
+                return await self._visiting(partial(self._shown, show, params))(request)
         return None
+
+    def _visiting(self, go: Callable[[web.Request, Visitor], Awaitable[web.StreamResponse]]) -> Handler:
+        """`go` for whoever looks; its ApiError becomes a page that says why."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                visitor = self._sessions.visitor(request)
+            except ApiError as error:
+                return web.Response(text=error.message, status=error.status)
+            try:
+                return await go(request, visitor)
+            except ApiError as error:
+                return self._refused(request, visitor, error)
+
+        return handle
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
-    def _shown(self, request: web.Request, show: Show, params: Mapping[str, str]) -> web.Response:
-        try:
-            visitor = self._sessions.visitor(request)
-        except ApiError as error:
-            return web.Response(text=error.message, status=error.status)
-        try:
-            screen = show(Look(self._world, visitor.person, params, dict(request.query)))
-        except ApiError as error:
-            return self._refused(request, visitor, error)
+    async def _shown(
+        self, show: Show, params: Mapping[str, str], request: web.Request, visitor: Visitor
+    ) -> web.Response:
+        screen = show(Look(self._world, visitor.person, params, dict(request.query)))
         return self._rendered(request, visitor, screen)
 
     def _refused(self, request: web.Request, visitor: Visitor, error: ApiError, typed: str = "") -> web.Response:
@@ -160,12 +174,8 @@ class Site:
         )
         return markdown.render(text, place)
 
-    async def _live(self, request: web.Request) -> web.StreamResponse:
-        try:
-            visitor = self._sessions.visitor(request)
-            repo = Look(self._world, visitor.person, request.match_info, {}).repo()
-        except ApiError as error:
-            return web.Response(text=error.message, status=error.status)
+    async def _live(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        repo = Look(self._world, visitor.person, request.match_info, {}).repo()
         return await live.stream(self._world, repo, request)
 
     # --- doing -------------------------------------------------------------------------------------------------------
@@ -180,13 +190,9 @@ class Site:
         self._sessions.check(request, ticked.get("token", [""])[0])
         return dict(texts), ticked
 
-    def _doing(self, do: Do) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def handle(request: web.Request) -> web.StreamResponse:
+    def _doing(self, do: Do) -> Handler:
+        async def handle(request: web.Request, visitor: Visitor) -> web.StreamResponse:
             fields: Mapping[str, str] = {}
-            try:
-                visitor = self._sessions.visitor(request)
-            except ApiError as error:
-                return web.Response(text=error.message, status=error.status)
             try:
                 fields, ticked = await self._form(request)
                 params = {name: unquote(value) for name, value in request.match_info.items()}
@@ -197,17 +203,10 @@ class Site:
                 return self._refused(request, visitor, error, fields.get("body", ""))
             return web.Response(status=303, headers={**SAFE, "Location": target})
 
-        return handle
+        return self._visiting(handle)
 
-    async def _become(self, request: web.Request) -> web.StreamResponse:
-        try:
-            visitor = self._sessions.visitor(request)
-        except ApiError as error:
-            return web.Response(text=error.message, status=error.status)
-        try:
-            fields, _ = await self._form(request)
-        except ApiError as error:
-            return self._refused(request, visitor, error)
+    async def _become(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        fields, _ = await self._form(request)
         person = next((each for each in self._sessions.people() if each.login == fields.get("login")), visitor.person)
         back = fields.get("back", "")
         target = back if re.match(r"/(?![/\\])", back) else "/"
