@@ -2,7 +2,7 @@
 
 Only for comments that their job will surely hear, as `bot.presence` has it, and only where that can be told without
 reading Markdown: a command that is the first paragraph, or the requester's words while a question is open. All others
-get their 👀 from the run itself, and so does everybody where an App speaks: signing as one needs a package.
+get their 👀 from the run itself.
 """
 
 import json
@@ -10,17 +10,16 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from bot.commands.meaning import Command, understand
 from bot.github.secrets import Secret, redact
 from bot.noserver import reach
+from bot.noserver.plain_api import SECONDS, ask, token_to_talk
 from bot.noserver.reach import REF
 from bot.noserver.state import Row, path_of
 from bot.store.keys import pull_key
@@ -28,7 +27,6 @@ from pipeline.skills.action.commands import set_outputs, verbatim
 
 HEARD_IN = frozenset({"pending_user_input", "pending_hitl", "expired"})
 """Statuses in which the requester's words are an answer."""
-_SECONDS = 10
 _COMMAND = re.compile(r"/skill(?: (?P<text>[^\n]*))?(?:\n[ \t]*(?:\n.*)?)?", re.IGNORECASE | re.DOTALL)
 
 
@@ -94,19 +92,11 @@ def _react(environ: Mapping[str, str]) -> bool:
         job = _find(folder, said, url, os.environ | reach.environment(url, token))
     if job is None or not is_surely_for_us(said, job):
         return False
-    api = f"{environ['GITHUB_API_URL'].rstrip('/')}/repos/{environ['GITHUB_REPOSITORY']}"
-    request = Request(  # noqa: S310 - the runner names the address
-        f"{api}/issues/comments/{said.comment}/reactions",
-        data=b'{"content":"eyes"}',
-        headers={
-            "Authorization": f"Bearer {token.reveal()}",
-            "Accept": "application/vnd.github+json",
-            "Content-Type": "application/json",
-            "User-Agent": "skill-fleet",
-        },
-    )
-    with build_opener(_Stay).open(request, timeout=_SECONDS):
-        return True
+    api, repository = environ["GITHUB_API_URL"].rstrip("/"), environ["GITHUB_REPOSITORY"]
+    if app := environ.get("INPUT_APP_ID", ""):
+        token = token_to_talk(api, repository, app, Secret(environ["INPUT_PRIVATE_KEY"]), time.time())
+    ask(f"{api}/repos/{repository}/issues/comments/{said.comment}/reactions", token, {"content": "eyes"})
+    return True
 
 
 def _find(folder: str, said: Said, url: str, environ: Mapping[str, str]) -> Row | None:
@@ -114,7 +104,7 @@ def _find(folder: str, said: Said, url: str, environ: Mapping[str, str]) -> Row 
 
     def git(*words: str, none: int = 0) -> str:
         command = ["git", "-C", folder, *words]
-        done = subprocess.run(command, env=environ, capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(command, env=environ, capture_output=True, timeout=SECONDS, check=False)
         if done.returncode not in (0, none):
             done.check_returncode()
         return done.stdout.decode()
@@ -129,12 +119,3 @@ def _find(folder: str, said: Said, url: str, environ: Mapping[str, str]) -> Row 
     found = git("grep", "-h", "-F", "-e", *where, none=1)
     rows = [json.loads(line) for line in found.split("\n") if line]
     return next((row for table, row in rows if table == "jobs"), None)
-
-
-class _Stay(HTTPRedirectHandler):
-    """The token goes to the address that the runner names and to no other."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
-        return None

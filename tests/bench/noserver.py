@@ -4,7 +4,7 @@ All steps of the action in processes of their own, as a runner starts them: the 
 reaction, an environment from the locked packages, the event stored, the answer. Python is there already; GitHub's own
 time to start a runner, and the download of the cache, are not part of it. Cold: packages from the index that pip is
 set to.
-Late is the reaction that the run itself makes where the first step cannot (with an App, or a command amid other words).
+Late is the reaction that the run itself makes where the first step cannot be sure (a command amid other words).
 """
 
 import argparse

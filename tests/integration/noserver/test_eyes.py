@@ -119,3 +119,9 @@ async def test_a_comment_is_seen_when_its_job_will_hear_it(tmp_path: Path, capsy
         assert await looked(here, "morgan", number, "/skill status") == ("", set())
         assert "no early reaction: HTTPError: HTTP Error 502" in capsys.readouterr().out
         assert not fault.times
+        app = {"INPUT_APP_ID": str(here.github.sandbox.app.id), "INPUT_PRIVATE_KEY": here.github.sandbox.private_key}
+        here.variables |= app
+        eyes_of_the_app = {(here.github.bot_login, "eyes")}
+        assert await looked(here, "morgan", number, "/skill status") == ("yes", eyes_of_the_app)
+        here.variables["INPUT_PRIVATE_KEY"] = "no key"
+        assert await looked(here, "morgan", number, "/skill status") == ("", set())
