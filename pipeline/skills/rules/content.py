@@ -46,7 +46,7 @@ _PLACEHOLDER = Search(
         # the same inside a sentence, where it says what is to be filled in
         r"|\[TODO:|\bTODO: (?:add|write|fill|complete|describe)\b"
         # stand-ins for text
-        r"|(?<![\"“'`])\blorem ipsum\b|^Lorem\b|^This is a placeholder\b|^\W*coming soon\W*$"
+        r"|(?<![\"“'`])\blorem ipsum dolor\b|^Lorem\b|^This is a placeholder\b|^\W*coming soon\W*$"
         r"|\[(?:insert|describe|add|fill in|placeholder)\b[^\]\n]{0,60}\](?![(\[:])"
         r"|^Replace (?:this )?with (?:a )?description of the skill",
         re.IGNORECASE | re.MULTILINE,

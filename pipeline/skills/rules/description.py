@@ -22,6 +22,7 @@ _TRIGGER = lazy(
     r"|suitable|ideal|designed|intended|good)\b[^.]{0,40}?\b(?:when(?:ever)?|if|for|before|after|while|to|during|as|on|in|with|by|at)\b"
     r"|\bwhen(?:ever)?\b|\bif (?:the |a |you|user|asked|someone)|\b(?:for|during|before|after"
     r"|while) (?:\w+ ){0,3}?\w+ing\b"
+    r"|(?:^|[.;:] )for \w"
     r"|\btriggers?\b|\bkeywords?\b|\bmentions?\b|\bunless\b|\b(?:tasks?|requests?|scenarios?|situations?) (?:like"
     r"|such as|involving|about|that)"
     r"|当|時|时候|用于|适用|使用|とき|場合|際に|用途|사용|경우|때|когда|если|при |для |cuando|para |quando|lorsqu|quand"

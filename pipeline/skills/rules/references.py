@@ -44,6 +44,14 @@ def references(skill: Subject) -> Iterator[Reference]:
         yield from _known_references(skill, "", skill.markdown)
 
 
+_MATERIAL = lazy(r"(?:^|/)(?:assets|templates?|examples?|samples?|fixtures|expected[_-]outputs?)/")
+
+
+def is_material(path: str) -> bool:
+    """Whether a bundled file is a template to fill in or an example of what comes out, not a page of the skill."""
+    return _MATERIAL.search(path) is not None
+
+
 def page_references(skill: Subject) -> Iterator[Reference]:
     """What the bundled Markdown files point to."""
     for path, page in skill.pages:
@@ -118,7 +126,9 @@ def missing_references(skill: Subject) -> Iterator[Reference]:
     """The references to files of the skill that are not there."""
     folders = {entry.path.split("/", 1)[0] for entry in skill.entries if "/" in entry.path}
     for reference in (*references(skill), *page_references(skill)):
-        if reference.path.startswith(("../", "/")) or reference.path == ".." or _is_there(skill, reference):
+        if reference.path.startswith(("../", "/")) or reference.path == ".." or is_material(reference.page):
+            continue
+        if _is_there(skill, reference):
             continue
         top = reference.path.split("/", 1)[0]
         if not reference.is_link and (reference.page or top not in folders):
@@ -179,7 +189,8 @@ def references_stay_in_the_repository(skill: Subject) -> Iterator[Problem]:
 )
 def references_stay_in_the_skill(skill: Subject) -> Iterator[Problem]:
     for reference in (*references(skill), *page_references(skill)):
-        if reference.is_link and (reference.path == ".." or reference.path.startswith("../")):
+        leaves = reference.path == ".." or reference.path.startswith("../")
+        if reference.is_link and leaves and not is_material(reference.page):
             target = posixpath.normpath(posixpath.join(skill.directory, reference.path))
             if not (skill.is_in_repository and target.startswith("../")):
                 message = f"`{shown(reference.raw)}` lies outside the skill: an install of the skill alone breaks it"

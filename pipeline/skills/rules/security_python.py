@@ -186,16 +186,41 @@ class _Taint:
             return
         if value is not None and self.holds(value):
             for target in targets:
-                self.names.update(n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+                self.names.update(_names_set(target))
 
     def holds(self, expression: ast.expr) -> bool:
         """Whether an expression is built from the source."""
         for node in ast.walk(expression):
-            if isinstance(node, ast.Name) and node.id in self.names:
+            if isinstance(node, (ast.Name, ast.Attribute)) and _dotted(node) in self.names:
+                return True
+            if _is_whole_self(node) and any("." in name for name in self.names):
                 return True
             if isinstance(node, ast.expr) and self._is_source(node):
                 return True
         return False
+
+
+def _dotted(node: ast.Name | ast.Attribute) -> str:
+    """`key`, or `self.key`; empty for an attribute of anything but a name."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else ""
+
+
+def _is_whole_self(node: ast.AST) -> bool:
+    """`vars(self)`, `asdict(self)`, `self.__dict__`: all that an object holds."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "__dict__"
+    return isinstance(node, ast.Call) and any(isinstance(each, ast.Name) and each.id == "self" for each in node.args)
+
+
+def _names_set(target: ast.expr) -> Iterator[str]:
+    """The names that hold a value once it is assigned: an object too by its attribute, but not all of `self`."""
+    for node in ast.walk(target):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield _dotted(node)
+        elif isinstance(node, ast.Name) and node.id not in ("self", "cls"):
+            yield node.id
 
 
 _LEAKS = Search(

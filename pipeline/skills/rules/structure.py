@@ -13,6 +13,7 @@ from pipeline.skills.files import EntryKind, Symlink
 from pipeline.skills.findings import Edit, Provenance, Severity, Span
 from pipeline.skills.markdown import MAX_MARKDOWN, BlockKind, Markdown
 from pipeline.skills.patterns import lazy
+from pipeline.skills.rules.references import is_material
 from pipeline.skills.rules.registry import BEST_PRACTICES, SCRIPTS, SPECIFICATION, Problem, Profile, rule
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.scripts import Language
@@ -303,7 +304,7 @@ def skills_are_not_nested(skill: Subject) -> Iterator[Problem]:
     if not skill.directory:
         return  # TAX003 speaks about a skill at the root of a repository
     for entry in skill.entries:
-        if entry.path.endswith("/SKILL.md") and entry.kind is EntryKind.FILE:
+        if entry.path.endswith("/SKILL.md") and entry.kind is EntryKind.FILE and not is_material(entry.path):
             yield Problem(f"{entry.path} lies inside the skill {skill.folder} and is not found", file=entry.path)
 
 

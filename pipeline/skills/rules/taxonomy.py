@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pipeline.skills.files import EntryKind
 from pipeline.skills.findings import WHOLE_FILE, Provenance, Severity, Span
 from pipeline.skills.frontmatter import YamlType
 from pipeline.skills.installers import MARKETPLACE, PLUGIN, Installer, found_by, listed_skills, plugins_of, read_text
@@ -41,6 +42,12 @@ _SAMPLE_FOLDERS = frozenset(
     }
 )
 """Folders whose skills nobody is meant to install."""
+
+
+def _is_sample(path: str) -> bool:
+    return not _SAMPLE_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
+
+
 _ONLY_STRICT = {Profile.STRICT: Severity.WARNING}
 _AGENT_HOMES = (
     ".claude",
@@ -98,11 +105,11 @@ def _in_other_plugins(one: str, other: str) -> bool:
     good={"skills/pdf-forms/SKILL.md": VALID, ".claude/skills/pdf-forms/SKILL.md": VALID},
 )
 def names_are_unique(repository: Repository) -> Iterator[RepositoryProblem]:
-    first: dict[str, SkillSummary] = {}
+    first: dict[tuple[str, bool], SkillSummary] = {}
     for skill in repository.skills:
         if not skill.name:
             continue
-        other = first.setdefault(skill.name, skill)
+        other = first.setdefault((skill.name, _is_sample(skill.path)), skill)
         if other is skill or _is_mirror(skill.path, other.path):
             continue
         for one, two in ((skill, other), (other, skill)):
@@ -162,11 +169,17 @@ def descriptions_differ(repository: Repository) -> Iterator[RepositoryProblem]:
 def bodies_differ(repository: Repository) -> Iterator[RepositoryProblem]:
     first: dict[str, SkillSummary] = {}
     for skill in repository.skills:
-        if not skill.digest or not skill.description:
+        if not skill.digest or not skill.description or _is_link(repository, skill):
             continue
         other = first.setdefault(skill.digest, skill)
         if other is not skill and not _is_mirror(skill.path, other.path) and skill.path in repository.subjects:
             yield _at(skill, f"has the same body as {shown(other.path or '.')}")
+
+
+def _is_link(repository: Repository, skill: SkillSummary) -> bool:
+    """Whether the skill's file is only a link to another's, which cannot differ from it."""
+    entry = repository.tree.entry(f"{skill.path}/{skill.skill_file}" if skill.path else skill.skill_file)
+    return entry is not None and entry.kind is EntryKind.SYMLINK
 
 
 @repository_rule(
@@ -193,8 +206,7 @@ def skills_can_be_found(repository: Repository) -> Iterator[RepositoryProblem]:
     for skill in repository.skills:
         if skill.path in repository.subjects and skill.path not in found and skill.name:
             told = _at(skill, f"no installer or client finds a skill at {shown(skill.path)}")
-            is_sample = not _SAMPLE_FOLDERS.isdisjoint(skill.path.lower().split("/")[:-1])
-            yield replace(told, severity=Severity.OFF, profiles=_ONLY_STRICT) if is_sample else told
+            yield replace(told, severity=Severity.OFF, profiles=_ONLY_STRICT) if _is_sample(skill.path) else told
 
 
 @repository_rule(

@@ -138,7 +138,7 @@ def called(call: ast.Call) -> str:
 )
 def scripts_do_not_ask(skill: Subject) -> Iterator[Problem]:
     for script in skill.scripts:
-        if "isatty" in script.text or "--yes" in script.text or "--non-interactive" in script.text:
+        if any(way in script.text for way in _WITHOUT_ASKING):
             continue
         for call in _calls(script):
             name = called(call)
@@ -149,6 +149,10 @@ def scripts_do_not_ask(skill: Subject) -> Iterator[Problem]:
             if command.name == "read" and any(re.fullmatch(r"-[a-z]*p.*", word) for word in command.arguments):
                 yield Problem("`read -p` waits for a person", command.span, file=script.path)
                 break
+
+
+_WITHOUT_ASKING = ("isatty", "--yes", "--non-interactive", "--interactive")
+"""What a script that asks has when it can be run without being asked: `--interactive` asks only when told to."""
 
 
 _RUNNERS = hint("npx uvx bunx pipx", ("go", "run"), ("pnpm", "dlx"))
