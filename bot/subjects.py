@@ -128,10 +128,17 @@ def repository_of(payload: Mapping[str, JsonValue]) -> int | None:
     return _optional_id(payload, "repository")
 
 
-def concerned(event: str, body: bytes) -> tuple[int | None, list[int]]:
-    """(installation, repositories) whose jobs a shared event is about."""
+def _stored(body: bytes) -> dict[str, JsonValue]:
+    """Raises ValueError: only objects are stored, so what is none was damaged since."""
     payload: JsonValue = json.loads(body)
-    assert isinstance(payload, dict), "only objects are stored"
+    if not isinstance(payload, dict):
+        raise ValueError("the payload is not an object")
+    return payload
+
+
+def concerned(event: str, body: bytes) -> tuple[int | None, list[int]]:
+    """(installation, repositories) whose jobs a shared event is about. Raises ValueError for a damaged payload."""
+    payload = _stored(body)
     if event == "installation":
         return installation_of(payload), []
     if event == "repository":
@@ -162,11 +169,13 @@ class Newcomer:
 
 
 def newcomers(event: str, action: str, body: bytes) -> list[Newcomer]:
-    """The repositories to welcome because of this delivery. Too many at once are nobody's choice one by one: none."""
+    """The repositories to welcome because of this delivery. Too many at once are nobody's choice one by one: none.
+
+    Raises ValueError for a damaged payload.
+    """
     if (event, action) not in {("installation", "created"), ("installation_repositories", "added")}:
         return []
-    payload: JsonValue = json.loads(body)
-    assert isinstance(payload, dict), "only objects are stored"
+    payload = _stored(body)
     listed = payload.get("repositories" if event == "installation" else "repositories_added")
     installation = installation_of(payload)
     if installation is None or not isinstance(listed, list) or len(listed) > MOST_WELCOMED:

@@ -269,7 +269,12 @@ class Dispatcher:
     async def _fan_out(self, shared: str) -> None:
         """An event about an installation or a repository concerns each of its jobs: one row for each of them."""
         for row in await self.inbox.open_rows(shared):
-            installation, repositories = concerned(row.event, row.body)
+            try:
+                installation, repositories = concerned(row.event, row.body)
+                new_repositories = newcomers(row.event, row.action, row.body)
+            except ValueError as error:
+                await self._set_damaged_aside(row, shared, error)
+                continue
             keys = await self.jobs.open_keys_of(installation_id=installation, repo_ids=repositories)
             stored = await self.inbox.add(
                 [
@@ -285,9 +290,17 @@ class Dispatcher:
                     for key in keys
                 ]
             )
-            stored += await self.inbox.add([_welcome(row, new) for new in newcomers(row.event, row.action, row.body)])
+            stored += await self.inbox.add([_welcome(row, new) for new in new_repositories])
             await self.inbox.mark_done([row.id], f"fanned out to {len(stored)}", self.clock())
             await self.tasks.wake(wake_ups_for((new.key, new.id) for new in stored))
+
+    async def _set_damaged_aside(self, row: InboxRow, shared: str, error: ValueError) -> None:
+        """Trying again would read the same; the rest of the sweep must not wait for it."""
+        reason, now = f"the stored payload is damaged: {type(error).__qualname__}", self.clock()
+        await self.inbox.note_failure(shared, reason, now, row=row.id)
+        aside = await self.inbox.set_aside(shared, row.id, reason, now)
+        _log.error("events set aside", job=shared, inbox=[each.id for each in aside], reason=reason)
+        self.observer.set_aside(len(aside))
 
     def _react(self, fresh: Sequence[StoredEvent]) -> None:
         if self.on_stored is None:

@@ -48,8 +48,12 @@ class Reading:
         return name.casefold() == self.label.casefold()
 
 
+class DamagedEventError(ValueError):
+    """What is stored of an event is not what was stored: `skill-fleet inbox show` has it, `drop` lets it go."""
+
+
 def interpret(row: ev.InboxRow, *, label: str, bot: BotIdentity) -> ev.Event | None:
-    """The event in `row`, judged with the repository's request label and our own identity."""
+    """The event in `row`, judged with the repository's request label and our own identity. Raises DamagedEventError."""
     payload = parse(row)
     reader = _READERS.get((row.event, row.action))
     if payload is None or reader is None:
@@ -58,15 +62,22 @@ def interpret(row: ev.InboxRow, *, label: str, bot: BotIdentity) -> ev.Event | N
 
 
 def parse(row: ev.InboxRow) -> Payload | None:
-    """The row's payload; None when it is not what GitHub documents."""
+    """The row's payload; None when it is not what GitHub documents.
+
+    Raises DamagedEventError when it is not even an object: only those are stored.
+    """
     try:
         return Payload.model_validate_json(row.body)
-    except ValidationError:
+    except ValidationError as error:
+        if any(not problem["loc"] for problem in error.errors(include_input=False, include_url=False)):
+            raise DamagedEventError(
+                f"event {row.id} ({row.event}.{row.action}): its stored payload is damaged"
+            ) from None
         return None
 
 
 def repository_of(row: ev.InboxRow) -> Repository | None:
-    """Where the delivery came from; None for events without a repository or an installation."""
+    """Where the delivery came from; None for events without repository or installation. Raises DamagedEventError."""
     payload = parse(row)
     if payload is None or payload.repository is None or payload.installation is None:
         return None

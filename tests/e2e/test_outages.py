@@ -20,7 +20,7 @@ from bot import compose
 from bot.cli import main
 from bot.jobs import advance
 from bot.jobs.job import JobStatus
-from bot.store.inbox import SET_ASIDE, InboxEntry
+from bot.store.inbox import SET_ASIDE, InboxEntry, NewEvent
 from tests.e2e.town import Town, town
 from tests.scripted_author import Author
 from tests.scripted_model import Reply, Request, ScriptedModel
@@ -177,7 +177,19 @@ async def test_an_hour_without_the_model_is_said_and_waited_out(
             await there.assert_nothing_twice(number)
 
 
-async def test_a_poison_event_is_set_aside_alone_and_a_retry_revives_it(
+async def set_aside(there: Town, clock: Clock) -> list[InboxEntry]:
+    """The events that nobody tries any more, once there are some."""
+    stores = there.bot.service.stores
+    async with asyncio.timeout(120):
+        while not (aside := await stores.inbox.list_entries(state=SET_ASIDE)):
+            if (due := await stores.inbox.next_due()) is not None:
+                clock.ahead += max(due - clock(), dt.timedelta())
+                there.bot.service.dispatcher.look_at(due)
+            await asyncio.sleep(0.05)
+    return aside
+
+
+async def test_a_poison_and_a_damaged_event_are_set_aside_alone_and_a_retry_revives_the_first(
     there: Town, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = await there.to_preview()
@@ -190,17 +202,12 @@ async def test_a_poison_event_is_set_aside_alone_and_a_retry_revives_it(
 
     monkeypatch.setattr(advance, "decide", broken)
     riley, stores = there.github.as_user("riley"), there.bot.service.stores
+    there.bot.service.dispatcher.max_attempts = 3
     await riley.comment(number, "Add the poison to the list.")
     await failing(there)
     await riley.comment(number, "/skill status")
-    async with asyncio.timeout(60):
-        while not (aside := await stores.inbox.list_entries(state=SET_ASIDE)):
-            if (due := await stores.inbox.next_due()) is not None:
-                clock.ahead += max(due - clock(), dt.timedelta())
-                there.bot.service.dispatcher.look_at(due)
-            await asyncio.sleep(0.05)
+    [poison] = await set_aside(there, clock)
     await there.bot.quiet()
-    [poison] = aside
     assert poison.error is not None and "ZeroDivisionError: a bug of ours" in poison.error
     assert await there.status(number) is JobStatus.PENDING_HITL, "only the poison was set aside"
     handled = [entry for entry in await stores.inbox.list_entries(state="all") if b"/skill status" in entry.body]
@@ -214,6 +221,15 @@ async def test_a_poison_event_is_set_aside_alone_and_a_retry_revives_it(
     await there.bot.quiet()
     revived = await stores.inbox.entry(poison.id)
     assert revived is not None and revived.done_by not in (None, SET_ASIDE)
+
+    key = (await there.bot.job(number)).key
+    there.bot.service.dispatcher.stored(
+        await stores.inbox.add([NewEvent("damaged", key, "issue_comment", "created", b'{"action": "crea\xff')])
+    )
+    await riley.comment(number, "/skill status")
+    [damaged] = await set_aside(there, clock)
+    assert damaged.error is not None and "its stored payload is damaged" in damaged.error
+    await there.bot.quiet()
 
 
 @pytest.mark.parametrize("hours", [1, -1])

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
+
 from bot.engine.dispatcher import Dispatcher
 from bot.engine.runtime import WakeUp
 from bot.store.inbox import PATIENT_TRIES, SET_ASIDE, NewEvent, retry_delay
@@ -178,6 +180,29 @@ async def test_a_command_on_a_pull_request_is_asked_about_until_it_is_known_whos
     assert woken.keys == [pull_key(7, 9)] * 3
     assert await stores.inbox.open_rows(pull_key(7, 8)) == []
     assert await stores.inbox.open_rows(pull_key(7, 9)) == []
+
+
+@pytest.mark.parametrize("body", [b'{"installation": {"i\xff', b"[]", b""])
+async def test_a_damaged_event_of_an_installation_holds_up_neither_the_sweep_nor_the_start(
+    stores: Stores, body: bytes
+) -> None:
+    shared = {"key": "installation:3", "event": "installation", "action": "suspend"}
+    await stores.jobs.save(make_job(), rev=0, done=[], task="t")
+    stored = await stores.inbox.add(
+        [
+            event("damaged", body=body, **shared),
+            event("whole", body=b'{"installation": {"id": 3}}', **shared),
+            event("other", "7:2"),
+        ]
+    )
+    woken = Woken()
+    dispatcher = Dispatcher(stores.inbox, stores.jobs, woken, 2, timedelta(days=1), stores.retain, clock=lambda: NOON)
+    await dispatcher.wake_all_open()
+    assert sorted(woken.keys) == ["7:1", "7:2"], "the whole one reached its job"
+    [aside] = await stores.inbox.list_entries(state=SET_ASIDE)
+    assert aside.id == stored[0].id
+    assert aside.error is not None and aside.error.startswith("the stored payload is damaged: ")
+    await dispatcher.sweep()
 
 
 async def test_it_stops_when_something_becomes_due_in_the_very_same_moment(stores: Stores) -> None:
