@@ -13,8 +13,17 @@ from pipeline.sections import split
 from pipeline.signatures.validation import Judgement, Review
 
 _PER_KIND = 10
+_LEAST = 4
 _LONGEST = 160
 _ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+(?P<text>.+)$", re.MULTILINE)
+# What anybody says who wants the thing done. Only a request too thin to give words for more is tested with these.
+_ASKING: Mapping[str, tuple[str, ...]] = {
+    "en": ("Help me with {}.", "Please do this for me: {}", "I have to deal with {} today."),
+    "de": ("Hilf mir bei {}.", "Bitte erledige das für mich: {}", "Ich muss mich heute um {} kümmern."),
+    "fr": ("Aide-moi pour {}.", "Fais ceci pour moi, s’il te plaît : {}", "Je dois m’occuper de {} aujourd’hui."),
+    "es": ("Ayúdame con {}.", "Por favor, haz esto por mí: {}", "Hoy tengo que ocuparme de {}."),
+    "ja": ("{} を手伝ってください", "次のことをお願いします: {}", "今日 {} に取り組む必要があります"),
+}
 # Near misses: about the same thing, but for somebody else to answer.
 _NEAR_MISSES: Mapping[str, tuple[str, ...]] = {
     "en": ("Who is responsible for {}?", "How long does {} usually take?", "Which courses teach {}?"),
@@ -33,7 +42,7 @@ def generate_test_cases(
     negative_triggers: Sequence[str],
     siblings: Sequence[str],
 ) -> TestCases:
-    """Queries out of the request's own words, eight of each kind where it has enough of them."""
+    """Queries out of the request's own words, eight of each kind where it has enough of them, four where it has few."""
     code = detect(description + " " + body[:2_000])[0]
     words = phrases(code)
     does = description.partition(words.use_when)[0].strip() or description
@@ -49,6 +58,8 @@ def generate_test_cases(
         *(frame.format(phrase) for frame in frames for phrase in short),
     ]
     likely, unlikely = distinct(should, limit=_PER_KIND, alike=0.95), distinct(should_not, limit=_PER_KIND, alike=0.95)
+    asked = (frame.format(short[-1]) for frame in _ASKING.get(code, _ASKING["en"]))
+    likely += list(asked)[: max(0, _LEAST - len(likely))]
     balanced = min(len(likely), len(unlikely))
     triggers = [
         *(TriggerCase(query=query, should_trigger=True) for query in likely[:balanced]),

@@ -83,6 +83,14 @@ async def test_a_rich_request_has_eight_queries_of_each_kind(name: str) -> None:
     assert len({query["query"].lower() for query in queries}) == len(queries)
 
 
+@pytest.mark.parametrize("name", GOLDEN)
+async def test_the_thinnest_request_has_four_queries_of_each_kind(name: str) -> None:
+    queries = json.loads((await published(name)).files["evals/triggers.json"])["queries"]
+    kinds = [query["should_trigger"] for query in queries]
+    assert kinds.count(True) == kinds.count(False) >= 4
+    assert len({query["query"].lower() for query in queries}) == len(queries)
+
+
 async def test_drafts_keep_lines_of_code_in_their_steps() -> None:
     draft = await published("english_with_code_in_steps")
     assert "   vault write keys/api name=next\n" in draft.skill_content
