@@ -67,8 +67,9 @@ class GenerateSkillContent(dspy.Signature):
     advice the agent would follow anyway. Give one default and say when to leave it. Include the person's examples
     verbatim, a Gotchas section when something is easy to get wrong, and a way to check the result. Name each bundled
     file with the situation in which to read or run it. Name an exact version wherever a package is fetched and run at
-    once (`uvx tool==1.2.3`, `npx tool@1.2.3`). Close every code fence and give it a language. No frontmatter, no
-    placeholders, no mention of this request, fewer than 300 lines.
+    once (`uvx tool==1.2.3`, `npx tool@1.2.3`). Close every code fence and give it a language. Write in the language
+    that `requirements.language` names. Invent no command, option, path or link: what neither the inputs say nor you
+    know for certain is left out. No frontmatter, no placeholders, no mention of this request, fewer than 300 lines.
     """
 
     plan: Plan = dspy.InputField()
@@ -83,8 +84,9 @@ class GenerateSkillSection(dspy.Signature):
     """Write one section of a SKILL.md: instructions to a capable coding agent that lacks only the knowledge in the
     inputs. Make exactly the points of `section_points`, with exact commands, decisions and the person's examples
     where they belong here. Do not repeat other sections of the plan. Name an exact version wherever a package is
-    fetched and run at once (`uvx tool==1.2.3`, `npx tool@1.2.3`). Close every code fence and give it a language.
-    Do not write the section's own heading."""
+    fetched and run at once (`uvx tool==1.2.3`, `npx tool@1.2.3`). Close every code fence and give it a language. Write
+    in the language that `requirements.language` names. Invent no command, option, path or link. Do not write the
+    section's own heading."""
 
     plan: Plan = dspy.InputField()
     requirements: Requirements = dspy.InputField()
@@ -111,8 +113,9 @@ class GenerateScript(dspy.Signature):
 
 
 class GenerateReference(dspy.Signature):
-    """Write a reference text bundled with a skill, read only in the stated situation. Facts from the inputs only; start
-    with a `#` heading and, beyond 100 lines, a list of contents."""
+    """Write a reference text bundled with a skill, read only in the stated situation, in the language that
+    `requirements.language` names. Facts from the inputs only; start with a `#` heading and, beyond 100 lines, a list of
+    contents."""
 
     path: str = dspy.InputField()
     reason: str = dspy.InputField()
@@ -135,7 +138,8 @@ class GenerateAsset(dspy.Signature):
 
 class RefinedContent(dspy.Signature):
     """Improve the body of a SKILL.md so that none of the listed findings remains. Change what they concern and keep
-    the rest word for word. No frontmatter, no placeholders."""
+    the rest word for word, in the language it is written in. Invent no command, option, path or link. No frontmatter,
+    no placeholders."""
 
     body: str = dspy.InputField()
     findings: list[str] = dspy.InputField(desc="what the rules and measurements say, with lines of the body")
@@ -146,9 +150,9 @@ class RefinedContent(dspy.Signature):
 
 class IncorporateFeedback(dspy.Signature):
     """Change a skill the way a person asks, and nothing else. Return edits for the sections concerned only, each with
-    its complete new text; sections without an edit are kept byte for byte. Report every single request as applied or
-    rejected, with what was done or why not. Reject what would harm the reader, break a rule of the format or is no
-    change to this skill."""
+    its complete new text in the document's language; sections without an edit are kept byte for byte. Report every
+    single request as applied or rejected, with what was done or why not, in the language of the request. Reject what
+    would harm the reader, break a rule of the format or is no change to this skill."""
 
     feedback: list[str] = dspy.InputField(desc="the person's words, with the place they point at")
     description: str = dspy.InputField(desc="the current frontmatter description")

@@ -436,3 +436,6 @@ async def test_a_request_in_another_language_keeps_an_ascii_name(stage: Stage) -
     request = SkillRequest(title="Rückrufe prüfen", text="Der Skill soll Rückrufe prüfen.", author="ada")
     journey = await stage.go(Journey(request=request))
     assert preview(journey).path == "skills/rueckrufe-pruefen"
+    prompt = next(request.prompt for request in stage.server.requests if request.fields == ["document"])
+    assert "Write in the language that `requirements.language` names." in " ".join(prompt.split())
+    assert '"language": "German"' in prompt
