@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.operate.session import UsageError, add_database, run_with_stores
-from bot.store.inbox import DROPPED, SET_ASIDE, InboxEntry
+from bot.store.inbox import SET_ASIDE, InboxEntry
 from bot.store.stores import Stores
 
 
@@ -21,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--limit", type=int, default=50)
     show = actions.add_parser("show", help="one event with its body: what a person wrote, treat it as such")
     requeue = actions.add_parser("requeue", help="open events again, whatever became of them")
-    drop = actions.add_parser("drop", help="close open events without dealing with them")
+    drop = actions.add_parser("drop", help="close events, open or set aside, without dealing with them")
     for several in (requeue, drop):
         several.add_argument("ids", nargs="+", type=int, metavar="ID")
     show.add_argument("id", type=int)
@@ -40,8 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
                 keys = await stores.inbox.requeue(await _known(stores, arguments.ids), datetime.now(UTC))
                 sys.stdout.write(f"open again; jobs concerned: {', '.join(found.key for found in keys)}\n")
             case "drop":
-                await stores.inbox.mark_done(await _known(stores, arguments.ids), DROPPED, datetime.now(UTC))
-                sys.stdout.write("dropped\n")
+                wanted = await _known(stores, arguments.ids)
+                dropped = await stores.inbox.drop(wanted, datetime.now(UTC))
+                late = sorted(set(wanted) - dropped)
+                sys.stdout.write(f"dropped: {_listed(dropped)}; dealt with before: {_listed(late)}\n")
 
     return run_with_stores(arguments, work)
 
@@ -51,6 +54,10 @@ async def _known(stores: Stores, ids: list[int]) -> list[int]:
     if unknown:
         raise UsageError(f"there is no event {', '.join(map(str, unknown))}; nothing was changed")
     return ids
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(ids))) or "none"
 
 
 async def _show(stores: Stores, id_: int) -> None:

@@ -278,6 +278,18 @@ class Inbox:
             keys.setdefault(key, []).append(id_)
         return [OpenKey(key, min(found), max(found), 0) for key, found in keys.items()]
 
+    async def drop(self, ids: Collection[int], now: datetime) -> set[int]:
+        """Never deal with these rows, open or set aside; those that were. Their reason stays to be read."""
+        undone = inbox.c.done_by.is_(None) | (inbox.c.done_by == SET_ASIDE)
+        statement = (
+            update(inbox)
+            .where(inbox.c.id.in_(list(ids)), undone)
+            .values(done_by=DROPPED, done_at=now)
+            .returning(inbox.c.id)
+        )
+        async with self._engine.begin() as connection:
+            return set((await connection.execute(statement)).scalars())
+
     @staticmethod
     async def _close_orphans(connection: AsyncConnection, ids: Collection[int], now: datetime) -> set[int]:
         """Close those of these rows that can concern no job; the rows that were closed.

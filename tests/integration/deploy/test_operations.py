@@ -1,19 +1,17 @@
 """What docs/operations.md tells operators to type does what it says."""
 
+import argparse
+import importlib
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from bot.cli import COMMANDS
-from bot.store.database import open_database
-from bot.store.inbox import NewEvent
-from bot.store.stores import Stores
 
 DOCS = Path(__file__).parents[3] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")
@@ -28,26 +26,16 @@ def test_every_command_in_the_pages_exists(page: str) -> None:
     assert commands <= set(COMMANDS)
 
 
-def statements() -> list[str]:
-    return [block.strip() for block in re.findall(r"```sql\n(.*?)```", OPERATIONS, re.DOTALL)]
-
-
-async def test_events_that_were_set_aside_can_be_looked_at_and_opened_again(database_url: str) -> None:
-    stores = Stores.over(open_database(database_url))
-    try:
-        await stores.migrate()
-        await stores.inbox.add([NewEvent(delivery="d-1", key="1:2", event="issues", action="labeled", body=b"{}")])
-        await stores.inbox.set_aside("1:2", 10, "broken", datetime.now(UTC))
-        look, reopen = statements()
-        async with stores.database.engine.begin() as connection:
-            (found,) = (await connection.execute(text(look))).all()
-            assert found.error == "broken"
-            assert (await connection.execute(text(reopen))).rowcount == 1
-            assert (await connection.execute(text(look))).all() == []
-        backlog = await stores.inbox.backlog()
-        assert (backlog.open, backlog.set_aside) == (1, 0)
-    finally:
-        await stores.database.close()
+def test_every_command_in_the_examples_takes_its_words() -> None:
+    blocks = re.findall(r"```console\n(.*?)```", OPERATIONS, re.DOTALL)
+    examples = [shlex.split(line, comments=True) for block in blocks for line in block.split("\n")]
+    ours = [words[1:] for words in examples if words[:1] == ["skill-fleet"]]
+    assert ["inbox", "drop", "4713"] in ours
+    for name, *words in ours:
+        module, _ = COMMANDS[name]
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        importlib.import_module(module).configure(parser)
+        parser.parse_args(words)
 
 
 def test_the_backup_of_sqlite_is_whole_while_somebody_writes(tmp_path: Path) -> None:

@@ -117,6 +117,18 @@ def test_events_are_listed_shown_requeued_and_dropped(filled: str, capsys: pytes
     assert _open_ids(filled) == [1, 2]
 
 
+def test_an_event_that_was_set_aside_can_be_dropped_and_one_that_is_done_is_said(
+    filled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inbox", "drop", "2", "--database", filled]) == 0
+    assert "dropped: 2; dealt with before: none" in capsys.readouterr().out
+    assert main(["inbox", "list", "--state", "set-aside", "--database", filled]) == 0
+    assert "boom" not in capsys.readouterr().out
+    assert main(["inbox", "drop", "1", "2", "--database", filled]) == 0
+    assert "dropped: 1; dealt with before: 2" in capsys.readouterr().out
+    assert _open_ids(filled) == []
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
