@@ -13,11 +13,14 @@ from aiohttp.test_utils import unused_port
 from rich.console import Console
 
 from pipeline import create
-from pipeline.checkpoints import Answer, StructureFixCheckpoint
+from pipeline.checkpoints import Answer, Checkpoint, StructureFixCheckpoint
 from pipeline.journey import Journey, WrongAnswer, answer
 from pipeline.local import LocalRepository
+from pipeline.models import Change
+from pipeline.terminal import Prompt
 from tests.scripted_author import Author
 from tests.scripted_model import ScriptedModel
+from tests.unit.comments.samples import REALISTIC, Kit
 
 REQUEST = (
     "Review SQL migrations\n\n1. Find statements that lock a large table\n2. Check that indexes are created with "
@@ -223,3 +226,39 @@ def test_a_skill_that_cannot_be_committed_is_kept(repository: git.Repo, monkeypa
     kept = Path(out.getvalue().rpartition("The skill itself is in ")[2].strip().removesuffix("."))
     assert "CONCURRENTLY" in (kept / "SKILL.md").read_text()
     shutil.rmtree(kept.parent)
+
+
+HOSTILE = "[red]a\x1b]0;owned\x07\x1b[2J\u202eb[/red]"
+
+
+def shown_for(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> str:
+    shown, out = console()
+    monkeypatch.setattr(shown, "input", lambda prompt: "cancel")
+    asked = create.SkillRequest(title="x", text="x", author="ada")
+    Prompt(shown, approve=False)(Journey(request=asked, status="pending_hitl", checkpoint=checkpoint))
+    return out.getvalue()
+
+
+def test_the_preview_shows_all_that_an_approval_covers(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = '---\nname: x\ndescription: "Does x."\n---\n\n# X\n\nRun `scripts/run.py`.\n'
+    bundled = {"scripts/run.py": "#!/usr/bin/env python3\nprint('[bold]x[/bold]')\n"}
+    change = Change(request="Add [a] rule", outcome="rejected", note="It is there.", source="comment:1")
+    checkpoint = REALISTIC.preview().model_copy(
+        update={"document": document, "bundled": bundled, "files": {"SKILL.md": 9, "scripts/run.py": 1_234}}
+        | {"changes": [change], "assumptions": ["None."]}
+    )
+    text = shown_for(checkpoint, monkeypatch)
+    assert 'name: x\ndescription: "Does x."\n' in text
+    assert "print('[bold]x[/bold]')" in text
+    assert "1,234 bytes" in text
+    assert "rejected: Add [a] rule\n  It is there.\n" in text
+
+
+@pytest.mark.parametrize("kind", ["clarify", "structure_fix", "confirm", "preview", "validate"])
+def test_other_peoples_words_cannot_steer_the_terminal(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = Kit(lambda text: HOSTILE, f"---\nname: x\n---\n\n# {HOSTILE}\n\n{HOSTILE}\n")
+    checkpoint = hostile.validate(severity="warning") if kind == "validate" else getattr(hostile, kind)()
+    text = shown_for(checkpoint, monkeypatch)
+    assert "owned" in text, "the words are shown"
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert "[red]" in text
