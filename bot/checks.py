@@ -19,6 +19,7 @@ from bot.github.errors import GoneError, UnknownOutcomeError
 from bot.github.git import MAX_FILE_BYTES, GitReader, TooLargeError
 from bot.github.models import CheckRun, CommitListed, PullFile
 from bot.jobs.effects import Check, EffectResult
+from bot.jobs.identity import BotIdentity
 from bot.repo_config import InvalidConfigError
 from pipeline.models import ReportedFinding
 
@@ -195,7 +196,7 @@ async def _report(effect: Check, external_id: str, run: CheckRun | None, said: C
     while run is None or run.status != "completed":
         batch = annotations[sent : sent + BATCH]
         is_last = sent + len(batch) >= len(annotations)
-        data = _data(said, batch, "completed" if is_last else "in_progress")
+        data = _data(said, batch, "completed" if is_last else "in_progress", context.bot)
         try:
             run = await _write(effect, external_id, run, data, context)
             sent += len(batch)
@@ -219,13 +220,13 @@ async def _write(
 
 
 def _data(
-    said: Conclude, annotations: list[JsonValue], status: Literal["completed", "in_progress"]
+    said: Conclude, annotations: list[JsonValue], status: Literal["completed", "in_progress"], bot: BotIdentity
 ) -> dict[str, JsonValue]:
     output: dict[str, JsonValue] = {"title": said.title, "summary": said.summary, "annotations": annotations}
     data: dict[str, JsonValue] = {
         "status": status,
         "output": output,
-        "actions": [*ACTIONS, FIX] if said.fixable else ACTIONS,
+        "actions": ([*ACTIONS, FIX] if said.fixable else ACTIONS) if bot.hears_buttons else [],
     }
     return {**data, "conclusion": said.conclusion} if status == "completed" else data
 

@@ -14,5 +14,10 @@ class BotIdentity(Value):
     login: str
     web: str = Field(GITHUB_COM, description="the GitHub we are on, as people see it; no trailing slash")
 
+    @property
+    def hears_buttons(self) -> bool:
+        """Is the bot told of presses on its check run? A workflow's token is not: GitHub starts no run then."""
+        return not self.is_login("github-actions[bot]")
+
     def is_login(self, login: str) -> bool:
         return login.casefold() == self.login.casefold()

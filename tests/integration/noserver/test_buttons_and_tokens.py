@@ -3,26 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bot.jobs.job import JobStatus
 from tests.integration.noserver.test_runs import STRAIGHT
 from tests.integration.noserver.town import BOT, Town, town
 
 PATH = "skills/release-notes/SKILL.md"
-
-
-def with_key(here: Town) -> None:
-    sandbox = here.github.sandbox
-    here.settings |= {"github_app_id": str(sandbox.app.id), "github_private_key_file": sandbox.private_key_file}
-
-
-def with_token(here: Town) -> None:
-    """As `actions/create-github-app-token` gives one."""
-    sandbox = here.github.sandbox
-    one = frozenset({sandbox.repository.id})
-    permissions = dict(sandbox.installation.permissions)
-    here.token = sandbox.world.tokens.add_installation(sandbox.installation, permissions, one).token
 
 
 async def check(here: Town, number: int) -> dict[str, Any]:
@@ -31,19 +16,42 @@ async def check(here: Town, number: int) -> dict[str, Any]:
     return run
 
 
-@pytest.mark.parametrize("given", [with_key, with_token])
-async def test_the_buttons_of_an_apps_check_run_work(tmp_path: Path, given: Any) -> None:
+async def in_review(here: Town) -> int:
+    """A request whose pull request is the App's; the number of the pull request."""
+    number = await here.file()
+    await here.say("morgan", number, "/skill approve")
+    job = await here.job(number)
+    assert job.status is JobStatus.IN_REVIEW, job.ended_reason
+    assert job.pull is not None
+    assert (await here.github.pull(job.pull.number))["user"]["login"] == here.github.bot_login
+    return job.pull.number
+
+
+async def assert_the_workflow_only_kept_the_state(here: Town) -> None:
+    assert not [ended.failed for ended in here.ended if ended.failed]
+    assert not here.github.writes(BOT)
+    stored = "".join([here.github.sandbox.repository.git.read(sha).decode() for sha in await here.blobs()])
+    assert here.token not in stored
+    assert here.github.sandbox.private_key.splitlines()[5] not in stored
+
+
+async def test_with_an_apps_token_its_bot_does_everything(tmp_path: Path) -> None:
     async with town(tmp_path, STRAIGHT) as here:
-        given(here)
-        number = await here.file()
-        await here.say("morgan", number, "/skill approve")
-        job = await here.job(number)
-        assert job.status is JobStatus.IN_REVIEW, job.ended_reason
-        if given is with_key:
-            assert job.repository.installation_id == here.github.sandbox.installation.id
-        assert job.pull is not None
-        pull, branch = job.pull.number, job.pull.branch
-        assert (await here.github.pull(pull))["user"]["login"] == here.github.bot_login
+        sandbox = here.github.sandbox
+        one, permissions = frozenset({sandbox.repository.id}), dict(sandbox.installation.permissions)
+        here.token = sandbox.world.tokens.add_installation(sandbox.installation, permissions, one).token
+        assert (await check(here, await in_review(here)))["app"]["slug"] == sandbox.app.slug
+        await assert_the_workflow_only_kept_the_state(here)
+
+
+async def test_with_an_apps_key_its_bot_speaks_and_the_buttons_of_its_check_run_work(tmp_path: Path) -> None:
+    async with town(tmp_path, STRAIGHT) as here:
+        sandbox = here.github.sandbox
+        here.settings |= {"github_app_id": str(sandbox.app.id), "github_private_key_file": sandbox.private_key_file}
+        pull = await in_review(here)
+        (known,) = (await here.books()).everything()
+        assert (known.job or {})["installation_id"] == sandbox.installation.id
+        branch = (await here.github.pull(pull))["head"]["ref"]
         published = await here.github.file(PATH, branch)
         assert published is not None
 
@@ -51,7 +59,7 @@ async def test_the_buttons_of_an_apps_check_run_work(tmp_path: Path, given: Any)
         await morgan.commit(branch, {PATH: f"\n{published}"}, "Oops")
         await here.settle()
         broken = await check(here, pull)
-        assert (broken["conclusion"], broken["app"]["slug"]) == ("failure", here.github.sandbox.app.slug)
+        assert (broken["conclusion"], broken["app"]["slug"]) == ("failure", sandbox.app.slug)
         await morgan.press(broken["id"], "fix")
         await here.settle()
         assert await here.github.file(PATH, branch) == published
@@ -62,9 +70,5 @@ async def test_the_buttons_of_an_apps_check_run_work(tmp_path: Path, given: Any)
         await here.settle()
         again = await check(here, pull)
         assert again["conclusion"] == "success"
-        assert (again["id"], again["completed_at"]) != (mended["id"], mended["completed_at"])
-        assert not [ended.failed for ended in here.ended if ended.failed]
-        assert not here.github.writes(BOT), "the workflow's own token only keeps the state"
-        stored = "".join([here.github.sandbox.repository.git.read(sha).decode() for sha in await here.blobs()])
-        assert here.token not in stored
-        assert here.github.sandbox.private_key.splitlines()[5] not in stored
+        assert again["id"] != mended["id"]
+        await assert_the_workflow_only_kept_the_state(here)

@@ -21,6 +21,7 @@ async def test_a_request_goes_all_the_way_one_workflow_run_after_the_other(tmp_p
         assert pull["user"]["login"] == BOT
         (run,) = await here.github.check_runs(pull["head"]["sha"])
         assert (run["status"], run["app"]["slug"]) == ("completed", "github-actions")
+        assert here.github.sandbox.repository.runs[-1].actions == [], "pressing them would start nothing"
         wish = 'Add a section "Tone" that says: write for users, not for developers.'
         await here.github.as_user("morgan").comment_on_line(pull["number"], "skills/release-notes/SKILL.md", 1, wish)
         await here.settle()

@@ -12,6 +12,7 @@ from bot.github.client import Transport
 from bot.jobs.job import JobStatus
 from bot.noserver import database
 from bot.noserver.books import LEASE_SECONDS, open_keys
+from bot.noserver.reach import REF
 from bot.noserver.ref import StateRef
 from bot.noserver.state import StateError
 from bot.sandbox import Seed
@@ -272,3 +273,18 @@ async def test_a_run_knows_the_rows_of_other_requests_too(tmp_path: Path, monkey
         first, second = await here.file(start=False), await here.file(start=False)
         repository = here.github.sandbox.repository.id
         assert filled[-1] == {f"{repository}:{first}", f"{repository}:{second}"}
+
+
+async def test_when_the_state_was_deleted_a_request_in_review_is_rebuilt_from_its_pull_request(tmp_path: Path) -> None:
+    """As docs/no-server.md says of `git push origin --delete refs/skill-fleet/state`."""
+    async with town(tmp_path, STRAIGHT) as here:
+        number = await here.file()
+        await here.say("morgan", number, "/skill approve")
+        before = await here.job(number)
+        assert before.pull is not None
+        here.github.sandbox.repository.git.delete_ref(REF)
+        assert here.commit == ""
+        await here.say("morgan", number, "/skill status")
+        rebuilt = await here.job(number)
+        assert rebuilt.pull is not None
+        assert (rebuilt.status, rebuilt.pull.number) == (JobStatus.IN_REVIEW, before.pull.number)
