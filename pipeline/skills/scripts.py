@@ -9,6 +9,7 @@ import itertools
 import posixpath
 import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -25,6 +26,14 @@ MAX_PROGRAM = 512 * 1024
 """Characters; a longer program is not parsed."""
 
 
+MAX_WORD = 8 * 1024
+"""Bytes of a shell command, or of one of its words, that are looked at; `NESTED_WORD` where commands are nested in each
+other `DEEP` times and more, because each holds the text of those in it.
+"""
+NESTED_WORD = 200
+DEEP = 20
+
+
 class Language(Enum):
     """The languages that are parsed."""
 
@@ -38,6 +47,7 @@ _FENCES = {
     "bash": Language.SHELL, "sh": Language.SHELL, "shell": Language.SHELL, "zsh": Language.SHELL,
     "console": Language.SHELL, "shell-session": Language.SHELL, "terminal": Language.SHELL,
 }  # fmt: skip
+ADDRESS = lazy(r"https?://[^\s\"'`)>|;]+")
 _SHEBANG = lazy(r"#!.*?\b(python|bash|sh|zsh|dash)[\d.]*\b")
 
 
@@ -57,6 +67,8 @@ class Command:
     guarded: bool = False
     substitutes: tuple[Command, ...] = ()
     redirects: tuple[str, ...] = ()
+    ahead: int | None = None
+    """What a rule has found out about the stages behind this one, so that a long pipeline is walked once."""
 
     @property
     def name(self) -> str:
@@ -92,6 +104,12 @@ class Script:
     def words(self) -> Words:
         """The words of the program."""
         return words_of(self.text)
+
+    @cached_property
+    def first_address(self) -> str:
+        """The first web address of the program; empty when it has none."""
+        found = ADDRESS.search(self.text)
+        return found[0] if found is not None else ""
 
     @cached_property
     def lines(self) -> list[str]:
@@ -177,30 +195,62 @@ def _shell_parser() -> Parser:
 _PROMPT = lazy(r"^[ \t]*[$%>][ \t]+", re.MULTILINE)
 
 
+class _Source:
+    """A shell program as the parser saw it: in bytes, prompts blanked."""
+
+    def __init__(self, text: str) -> None:
+        self.data = _PROMPT.sub(lambda match: " " * len(match[0]), text).encode("utf-8", "replace")
+        inside = () if self.data.isascii() else re.finditer(rb"[\x80-\xbf]", self.data)
+        self.inside = [match.start() for match in inside]
+        """Where the bytes are that do not begin a character."""
+
+    def text(self, node: Node, most: int) -> str:
+        """A node's text, at most so many bytes."""
+        start = node.start_byte
+        return self.data[start : min(node.end_byte, start + most)].decode("utf-8", "replace")
+
+    def may_substitute(self, node: Node) -> bool:
+        """Whether a node may hold other commands: `$(…)`, `<(…)`, `>(…)`, or backticks."""
+        start, end = node.start_byte, node.end_byte
+        return self.data.find(b"(", start, end) != -1 or self.data.find(b"`", start, end) != -1
+
+    def column(self, node: Node) -> int:
+        """How many characters of its line are in front of a node."""
+        start, column = node.start_byte, node.start_point[1]
+        return column - bisect_left(self.inside, start) + bisect_left(self.inside, start - column)
+
+
 def _commands(script: Script) -> Iterator[Command]:
-    source = _PROMPT.sub(lambda match: " " * len(match[0]), script.text).encode("utf-8", "replace")
-    tree = _shell_parser().parse(source)
+    source = _Source(script.text)
+    tree = _shell_parser().parse(source.data)
     order: list[tuple[int, Command]] = []
     nodes: dict[int, Command] = {}
-    stack: list[tuple[Node, bool]] = [(tree.root_node, False)]
+    holders: list[tuple[Command, list[Node]]] = []
+    # A node knows its parent only by way of the root, so it is told.
+    stack: list[tuple[Node, Node | None, int, bool]] = [(tree.root_node, None, 0, False)]
     pipelines: list[Node] = []
     seen = 0
     while stack:
-        node, guarded = stack.pop()
+        node, parent, depth, guarded = stack.pop()
         seen += 1
         if seen > 200_000:
             break
         kind = node.type
         if kind == "command":
-            command = _command(node, script, guarded)
+            command, holding = _command(node, parent, script, source, depth, guarded)
             nodes[node.id] = command
             order.append((node.start_byte, command))
-            if not _may_substitute(command.text):
+            if holding:
+                holders.append((command, holding))
+            if not source.may_substitute(node):
                 continue
+            depth += 1
         elif kind == "pipeline":
             pipelines.append(node)
         inside = guarded or kind in ("if_statement", "case_statement")
-        stack.extend((child, inside) for child in node.named_children)
+        stack.extend((child, node, depth, inside) for child in node.named_children)
+    for command, holding in holders:
+        command.substitutes = tuple(nodes[inner] for each in holding for inner in _substituted(each) if inner in nodes)
     for pipeline in pipelines:
         stages = [_first_command(child, nodes) for child in pipeline.named_children]
         for left, right in itertools.pairwise(stages):
@@ -220,68 +270,53 @@ def _first_command(node: Node, nodes: dict[int, Command]) -> Command | None:
     return None
 
 
-def _command(node: Node, script: Script, guarded: bool) -> Command:
-    text = _text(node)
-    substituted = _may_substitute(text)
+def _command(
+    node: Node, parent: Node | None, script: Script, source: _Source, depth: int, guarded: bool
+) -> tuple[Command, list[Node]]:
+    """A command without its substitutes, and the nodes that hold these."""
+    most = MAX_WORD if depth < DEEP else NESTED_WORD
+    text = source.text(node, most)
+    substituted = source.may_substitute(node)
     words: list[str] = []
-    substitutes: list[Command] = []
+    holding: list[Node] = []
     redirected: list[Node] = []
     for child in node.named_children:
         kind = child.type
         if kind == "file_redirect":
             redirected.append(child)
         elif kind not in ("variable_assignment", "heredoc_redirect", "herestring_redirect"):
-            words.append(_word(child))
+            words.append(_word(child, source, most))
             if substituted:
-                substitutes.extend(_substitutes(child, script))
-    parent = node.parent
+                holding.append(child)
     if parent is not None and parent.type == "redirected_statement":
         redirected.extend(child for child in parent.named_children if child.type == "file_redirect")
-    for child in redirected:
-        substitutes.extend(_substitutes(child, script))
-    redirects = tuple(_text(child) for child in redirected)
-    start, end = node.start_point, node.end_point
-    line = start[0]
-    prefix = script.lines[line].encode("utf-8", "replace")[: start[1]] if line < len(script.lines) else b""
-    column = len(prefix.decode("utf-8", "ignore"))
-    end_column = column + len(text.split("\n", 1)[0]) if end[0] == line else column + 1
+    redirects = tuple(source.text(child, most) for child in redirected)
+    holding.extend(child for child in redirected if source.may_substitute(child))
+    line, column = node.start_point[0], source.column(node)
+    end_column = column + len(text.split("\n", 1)[0]) if node.end_point[0] == line else column + 1
     span = script.span(line + 1, column, line + 1, end_column)
-    return Command(tuple(words), text, span, None, guarded, tuple(substitutes), redirects)
+    return Command(tuple(words), text, span, None, guarded, (), redirects), holding
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")
-
-
-def _may_substitute(text: str) -> bool:
-    """Whether a command's text may hold other commands: `$(…)`, `<(…)`, `>(…)`, or backticks."""
-    return "(" in text or "`" in text
-
-
-def _substitutes(node: Node, script: Script) -> Iterator[Command]:
-    """The commands of command and process substitutions inside a word."""
-    stack = [node]
+def _substituted(node: Node) -> Iterator[int]:
+    """The outermost commands of command and process substitutions inside a word, by the ids of their nodes."""
+    stack = [(node, False)]
     while stack:
-        current = stack.pop()
-        if current.type in ("command_substitution", "process_substitution"):
-            inner = [current]
-            while inner:
-                candidate = inner.pop()
-                if candidate.type == "command":
-                    yield _command(candidate, script, False)
-                    continue
-                inner.extend(candidate.named_children)
+        current, inside = stack.pop()
+        if inside and current.type == "command":
+            yield current.id
             continue
-        stack.extend(current.named_children)
+        inside = inside or current.type in ("command_substitution", "process_substitution")
+        stack.extend((child, inside) for child in current.named_children)
 
 
-def _word(node: Node) -> str:
+def _word(node: Node, source: _Source, most: int) -> str:
     """A word as the program would see it, quotes dropped, expansions left as written."""
-    text, kind = _text(node), node.type
+    text, kind = source.text(node, most), node.type
     if kind == "raw_string":
         return text[1:-1]
     if kind == "string":
         return text[1:-1] if len(text) >= 2 else text
     if kind == "concatenation":
-        return "".join(_word(child) for child in node.named_children)
+        return "".join(_word(child, source, most) for child in node.named_children)
     return text

@@ -52,6 +52,8 @@ CASES: dict[str, Callable[[], str]] = {
     ),
     "one pipe of 20,000": lambda: HEAD + "```sh\n" + "cat x | " * 20_000 + "sh\n```\n",
     "nested shell": lambda: HEAD + "```sh\n" + "$(" * 5_000 + "ls" + ")" * 5_000 + "\n```\n",
+    "nested downloads": lambda: HEAD + "```sh\n" + "curl $(" * 10_000 + "ls" + ")" * 10_000 + "\n```\n",
+    "one pipe of downloads": lambda: HEAD + "```sh\n" + "curl x | " * 10_000 + "sh\n```\n",
     "nested Python": lambda: HEAD + "```python\nx = " + "(" * 5_000 + ")" * 5_000 + "\n```\n",
 }
 

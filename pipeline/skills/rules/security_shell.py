@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from pipeline.skills.findings import Provenance, Severity
 from pipeline.skills.patterns import Search, hint, lazy
@@ -15,7 +16,7 @@ from pipeline.skills.rules.registry import Problem, rule
 from pipeline.skills.rules.security_text import pages
 from pipeline.skills.rules.spec_fields import shown
 from pipeline.skills.rules.spec_file import VALID
-from pipeline.skills.scripts import Command, Language
+from pipeline.skills.scripts import ADDRESS, Command, Language
 from pipeline.skills.subject import Subject
 
 _FETCHERS = frozenset({"curl", "wget", "fetch", "aria2c", "http", "https"})
@@ -63,7 +64,6 @@ _SHADY_HOST = lazy(
     re.IGNORECASE,
 )
 _DOWNLOADS = Search(lazy(r"\b(?:curl|wget|fetch|aria2c)\b"), hint("curl wget fetch aria"))
-_URL = lazy(r"https?://[^\s\"'`)>|;]+")
 _POWERSHELL = Search(
     lazy(
         r"\b(?:iex|Invoke-Expression)\b[^\n]*(?:DownloadString|iwr|Invoke-WebRequest|irm|Invoke-RestMethod)"
@@ -137,22 +137,46 @@ def nothing_is_downloaded_and_run(skill: Subject) -> Iterator[Problem]:
         if not runs_download(command) or (program.file, command.span.line) in reported:
             continue
         reported.add((program.file, command.span.line))
-        whole = " ".join(c.text for c in command.pipeline())
-        url = _URL.search(whole) or _URL.search(program.script.text)
-        address = url[0] if url is not None else ""
+        whole = " ".join(stage.text for stage in islice(command.pipeline(), _STAGES_SHOWN))
+        url = ADDRESS.search(whole)
+        address = url[0] if url is not None else program.script.first_address
         yield _problem(program, command, f"downloads and runs {shown(address) or 'code'}", download_severity(address))
     if skill.markdown is not None:
         for found in skill.markdown.text_matches(_POWERSHELL):
-            address = (_URL.search(found.text) or _URL.search(found.block.text) or [""])[0]
+            address = (ADDRESS.search(found.text) or ADDRESS.search(found.block.text) or [""])[0]
             yield Problem(
                 f"downloads and runs {shown(address) or 'code'}", found.span, severity=download_severity(address)
             )
 
 
+_RUNS, _OPENS, _SENDS = 1, 2, 4
+_STAGES_SHOWN = 50
+
+
+def _does(stage: Command) -> int:
+    """What a stage of a pipeline does: run its input, decode it, send it away."""
+    stage = unwrapped(stage)
+    sends = stage.name in _SENDERS or "/dev/tcp/" in stage.text
+    return _is_shell(stage) * _RUNS | _decodes(stage) * _OPENS | sends * _SENDS
+
+
+def _ahead(command: Command) -> int:
+    """What the stages behind a command do, together."""
+    passed: list[Command] = []
+    stage = command.piped_into
+    while stage is not None and stage.ahead is None:
+        passed.append(stage)
+        stage = stage.piped_into
+    found = 0 if stage is None else _does(stage) | (stage.ahead or 0)
+    for stage in reversed(passed):
+        stage.ahead = found
+        found |= _does(stage)
+    return found
+
+
 def runs_download(command: Command) -> bool:
     if command.name in _FETCHERS:
-        rest = [unwrapped(later) for later in command.pipeline()][1:]
-        return any(_is_shell(later) for later in rest)
+        return bool(_ahead(command) & _RUNS)
     runs_its_words = command.name in _SHELLS | {"eval", "source", "."}
     return runs_its_words and any(unwrapped(inner).name in _FETCHERS for inner in command.substitutes)
 
@@ -183,15 +207,15 @@ def download_severity(address: str) -> Severity:
 def nothing_encoded_is_run(skill: Subject) -> Iterator[Problem]:
     reported: set[tuple[str, int]] = set()
     for program, command in shell_commands(skill, _DECODERS):
-        stages = [unwrapped(stage) for stage in command.pipeline()]
-        decodes = any(_decodes(stage) for stage in stages)
-        runs = any(_is_shell(stage) for stage in stages[1:])
+        ahead = _ahead(command)
+        decodes = _decodes(command) or ahead & _OPENS
+        runs = ahead & _RUNS
         inner = [unwrapped(sub) for sub in command.substitutes]
         runs_substitute = command.name in ("eval", "bash", "sh", "zsh", "source", ".") and any(
             _decodes(sub) for sub in inner
         )
         piped_eval = command.name == "eval" and any(
-            _decodes(unwrapped(s)) for sub in command.substitutes for s in sub.pipeline()
+            _decodes(unwrapped(sub)) or _ahead(sub) & _OPENS for sub in command.substitutes
         )
         if ((decodes and runs) or runs_substitute or piped_eval) and (program.file, command.span.line) not in reported:
             reported.add((program.file, command.span.line))
@@ -254,8 +278,7 @@ _CREDENTIAL_READERS = frozenset(
 
 def leak(command: Command) -> str:
     """What a command sends away that it should not; empty when nothing."""
-    stages = [unwrapped(stage) for stage in command.pipeline()]
-    if len(stages) > 1 and any(stage.name in _SENDERS or "/dev/tcp/" in stage.text for stage in stages[1:]):
+    if _ahead(command) & _SENDS:
         if command.name in ("env", "printenv", "set", "export") and len(command.arguments) <= 1:
             return "the whole environment"
         if command.name in _CREDENTIAL_READERS and STORES.search(command.text):

@@ -31,6 +31,10 @@ def front(lines: str) -> str:
     return VALID.replace("\n---\n\n", f"\n{lines}\n---\n\n")
 
 
+def shell(program: str) -> str:
+    return f"{VALID}\n```sh\n{program}\n```\n"
+
+
 def aliases(levels: int) -> str:
     rows = ["metadata:", "  a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     rows += [f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
@@ -56,6 +60,10 @@ SLOW = {
     "references to definitions": Slow(lambda n: VALID + "\n[a]: b.md\n\n" + "[a] " * n, 10_000, "STR004"),
     "nested quotations": Slow(lambda n: VALID + "> " * n + "x", 10_000),
     "nested lists": Slow(lambda n: VALID + "- " * n + "x", 10_000),
+    "commands nested in each other": Slow(lambda n: shell("curl $(" * n + "ls" + ")" * n), 3_000),
+    "interpreters nested in each other": Slow(lambda n: shell("bash -c $(" * n + "curl x" + ")" * n), 3_000, "SEC004"),
+    "one long pipe of downloads": Slow(lambda n: shell("curl x | " * n + "sh"), 5_000, "SEC004"),
+    "conditions nested in each other": Slow(lambda n: shell("if curl a; then " * n + "fi;" * n), 3_000),
     "headings": Slow(lambda n: VALID + "".join(f"# h{i}\n\n" for i in range(n)), 20_000, "STR001"),
     "table rows": Slow(lambda n: VALID + "| a | b |\n| - | - |\n" + "| `x` | y |\n" * n, 5_000, "STR001"),
     "fences": Slow(lambda n: VALID + "```sh\nls\n```\n" * n, 20_000, "STR001"),
