@@ -12,9 +12,10 @@ from pydantic import JsonValue
 
 from bot.comments import reasons
 from bot.comments.pull import merge_message
+from bot.github.client import find_item
 from bot.github.effects.branch import default_branch, move, write_commit, write_tree
 from bot.github.effects.context import ATTEMPTS, Context
-from bot.github.errors import ConflictError, GitHubError, GoneError, InvalidError, RetryAtError, TransientError
+from bot.github.errors import ConflictError, GitHubError, InvalidError, RetryAtError, TransientError
 from bot.github.git import GitReader, blob_id
 from bot.github.models import Comparison, TreeEntry
 from bot.jobs.effects import EffectResult, MergeBase, Published, Refused
@@ -111,13 +112,9 @@ async def onto_base(
 
 
 async def _fork_point(base: str, tip: str, context: Context) -> str | None:
-    try:
-        compared = await context.publish.getitem(
-            "/repos/{owner}/{repo}/compare/{basehead}?per_page=1", context.at(basehead=f"{base}...{tip}"), Comparison
-        )
-    except GoneError:
-        return None
-    return compared.merge_base_commit.sha
+    at, address = context.at(basehead=f"{base}...{tip}"), "/repos/{owner}/{repo}/compare/{basehead}?per_page=1"
+    compared = await find_item(context.publish, address, at, Comparison)
+    return compared.merge_base_commit.sha if compared is not None else None
 
 
 async def _lists_anew(draft: SkillDraft, tree: str, reader: GitReader, context: Context) -> list[JsonValue]:

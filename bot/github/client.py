@@ -62,6 +62,14 @@ class GitHubApi(Protocol):
     async def delete(self, template: str, values: urls.Vars) -> None: ...
 
 
+async def find_item(api: GitHubApi, template: str, values: urls.Vars, into: type[M]) -> M | None:
+    """`getitem`; None for what is not there, or not for us."""
+    try:
+        return await api.getitem(template, values, into)
+    except errors.GoneError:
+        return None
+
+
 class Credential(Protocol):
     """Where a client gets its authorisation from."""
 

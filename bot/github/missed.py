@@ -13,8 +13,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from bot.github.client import GitHubApi
-from bot.github.errors import GoneError
+from bot.github.client import GitHubApi, find_item
 from bot.github.models import Account, Comment, Issue, IssueEvent, PullRequest, Review
 from bot.jobs.identity import BotIdentity
 from bot.jobs.issue_form import read_request
@@ -152,9 +151,8 @@ class RepositoryState:
 
     async def _issue_of(self, job: Job) -> Issue | None:
         """The job's issue as it is now; None (and told so) when it was deleted or lives elsewhere."""
-        try:
-            issue = await self.api.getitem(_ISSUE, self._at(number=job.issue_number), Issue)
-        except GoneError:
+        issue = await find_item(self.api, _ISSUE, self._at(number=job.issue_number), Issue)
+        if issue is None:
             await self._gone(job, "deleted")
             return None
         ours = f"/repos/{self.repository.full_name}".casefold()
@@ -185,9 +183,8 @@ class RepositoryState:
     # --- pull requests -----------------------------------------------------------------------------------------------
 
     async def _compare_pull(self, job: Job, number: int, known_head: str) -> None:
-        try:
-            pull = await self.api.getitem(_PULL, self._at(number=number), PullRequest)
-        except GoneError:
+        pull = await find_item(self.api, _PULL, self._at(number=number), PullRequest)
+        if pull is None:
             return
         parts: dict[str, JsonValue] = {"pull_request": _pull(pull)}
         if pull.state == "closed":

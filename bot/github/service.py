@@ -15,12 +15,13 @@ from bot.checks import pulls_checked_at, touched_by
 from bot.commands import codeowners
 from bot.comments import reasons
 from bot.github.cache import Lru
+from bot.github.client import find_item
 from bot.github.companions import RepositoryLists
 from bot.github.connection import Connection
 from bot.github.effects.context import Context
 from bot.github.effects.log import EffectLog
 from bot.github.effects.perform import perform, refusal
-from bot.github.errors import GitHubError, GoneError
+from bot.github.errors import GitHubError
 from bot.github.git import GitReader, Trees
 from bot.github.models import Account, FileContent, Issue, Permission, PullRequest, RepositoryRef
 from bot.github.remarks import said_on_pull
@@ -79,15 +80,9 @@ class GitHubService:
         return known.role
 
     async def _ask_role(self, repository: Repository, login: str) -> Role:
-        try:
-            answer = await self._connection.client(repository, Purpose.READ).getitem(
-                "/repos/{owner}/{repo}/collaborators/{login}/permission",
-                {**_names(repository), "login": login},
-                Permission,
-            )
-        except GoneError:  # no such person (a deleted account)
-            return Role.NONE
-        return role_of(answer)
+        client, at = self._connection.client(repository, Purpose.READ), {**_names(repository), "login": login}
+        answer = await find_item(client, "/repos/{owner}/{repo}/collaborators/{login}/permission", at, Permission)
+        return role_of(answer) if answer is not None else Role.NONE  # no such person: a deleted account
 
     async def config(self, repository: Repository) -> RepoConfig:
         """The configuration on the default branch, the last good one while a bad one is there.
@@ -106,11 +101,10 @@ class GitHubService:
         return config
 
     async def _config_text(self, repository: Repository) -> str:
-        try:
-            file = await self._connection.client(repository, Purpose.READ).getitem(
-                f"/repos/{{owner}}/{{repo}}/contents/{repo_config.PATH}", _names(repository), FileContent
-            )
-        except GoneError:
+        client = self._connection.client(repository, Purpose.READ)
+        address = f"/repos/{{owner}}/{{repo}}/contents/{repo_config.PATH}"
+        file = await find_item(client, address, _names(repository), FileContent)
+        if file is None:
             return ""
         if file.size > repo_config.MAX_BYTES:
             raise InvalidConfigError([repo_config.TOO_LARGE])
@@ -126,13 +120,10 @@ class GitHubService:
     async def _codeowners_text(self, repository: Repository) -> str:
         client = self._connection.client(repository, Purpose.READ)
         for location in codeowners.LOCATIONS:
-            try:
-                file = await client.getitem(
-                    f"/repos/{{owner}}/{{repo}}/contents/{location}", _names(repository), FileContent
-                )
-            except GoneError:
-                continue
-            return file.text if file.size <= _LARGEST_CODEOWNERS else ""
+            address = f"/repos/{{owner}}/{{repo}}/contents/{location}"
+            file = await find_item(client, address, _names(repository), FileContent)
+            if file is not None:
+                return file.text if file.size <= _LARGEST_CODEOWNERS else ""
         return ""
 
     async def taxonomy(self, repository: Repository, config: RepoConfig) -> Taxonomy:
@@ -190,11 +181,8 @@ class GitHubService:
         """What is left of a request on GitHub; None when there is no such issue."""
         client = self._connection.client(repository, Purpose.READ)
         at = {**_names(repository), "number": issue_number}
-        try:
-            issue = await client.getitem("/repos/{owner}/{repo}/issues/{number}", at, Issue)
-        except GoneError:
-            return None
-        if issue.pull_request is not None:
+        issue = await find_item(client, "/repos/{owner}/{repo}/issues/{number}", at, Issue)
+        if issue is None or issue.pull_request is not None:
             return None
         found = Remains(issue=snapshot(issue))
         branch = f"skill/issue-{issue_number}"
@@ -220,12 +208,11 @@ class GitHubService:
         client = self._connection.client(repository, Purpose.READ)
         at = {**_names(repository), "number": pull_number}
         for wait in (1.0, 0.0):
-            try:
-                pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
-            except GoneError:
+            pull = await find_item(client, "/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
+            if pull is None or pull.state == "closed":
                 return False
-            if pull.state == "closed" or pull.mergeable is not None:
-                return pull.state == "open" and pull.mergeable is False
+            if pull.mergeable is not None:
+                return not pull.mergeable
             if wait:
                 await self._connection.sleep(wait)
         return None
@@ -234,9 +221,8 @@ class GitHubService:
         """The issue whose skill this pull request of ours proposes; None when it is not ours."""
         client = self._connection.client(repository, Purpose.READ)
         at = {**_names(repository), "number": pull_number}
-        try:
-            pull = await client.getitem("/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
-        except GoneError:
+        pull = await find_item(client, "/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
+        if pull is None:
             return None
         home, author = pull.head.repo, pull.user
         ours = home is not None and home.id == repository.id and author is not None

@@ -1,10 +1,10 @@
 """`Amend`: new words in a comment that an earlier `Say` of the job posted. Skipped when they are there already."""
 
 from bot.comments import reasons
+from bot.github.client import find_item
 from bot.github.effects import marker
 from bot.github.effects.context import Context
 from bot.github.effects.say import find_comment
-from bot.github.errors import GoneError
 from bot.github.models import Comment
 from bot.jobs.effects import Amend, EffectResult, Refused
 
@@ -32,10 +32,7 @@ async def _said(effect: Amend, context: Context) -> Comment | None:
 
 async def read_comment(context: Context, comment_id: int) -> Comment | None:
     """The comment, or None when it was deleted."""
-    try:
-        return await context.talk.getitem(_COMMENT, context.at(comment=comment_id), Comment)
-    except GoneError:
-        return None
+    return await find_item(context.talk, _COMMENT, context.at(comment=comment_id), Comment)
 
 
 async def rewrite(context: Context, comment_id: int, body: str) -> Comment:

@@ -11,6 +11,7 @@ import structlog
 from pydantic import JsonValue
 
 from bot.comments.notices import in_full, kept_message
+from bot.github.client import find_item
 from bot.github.effects.branch import default_branch, delete, ensure
 from bot.github.effects.context import Context
 from bot.github.errors import ConflictError, ForbiddenError, GoneError, InvalidError
@@ -71,10 +72,7 @@ async def _at_commit(file: FileContent, branch: str, context: Context) -> str:
 
 
 async def _present(at: dict[str, str | int], context: Context) -> FileContent | None:
-    try:
-        return await context.publish.getitem(f"{_FILE}?ref={{branch}}", at, FileContent)
-    except GoneError:
-        return None
+    return await find_item(context.publish, f"{_FILE}?ref={{branch}}", at, FileContent)
 
 
 async def _ensure_branch(branch: str, context: Context) -> None:
