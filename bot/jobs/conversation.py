@@ -60,15 +60,8 @@ def _hear(turn: Turn, event: ev.Commented) -> None:
         turn.say(f"malformed:{event.comment_id}", notices.malformed_command(malformed), _where(event))
     for position, command in enumerate(parsed.commands):
         run_command(turn, command, event, position)
-    if parsed.commands or parsed.unknown or parsed.malformed or not parsed.free_text:
-        return
-    if small_talk.only_shows_commands(parsed.free_text):
-        shown = f"command_in_code:{event.actor.login}"
-        if shown not in turn.job.told:
-            turn.say(f"{shown}:{event.comment_id}", notices.command_in_code(), _where(event))
-            turn.change(told=turn.job.told | {shown})
-        return
-    _free_text(turn, event, parsed.free_text)
+    if not (parsed.commands or parsed.unknown or parsed.malformed) and parsed.free_text:
+        _free_text(turn, event, parsed.free_text)
 
 
 def comment_edited(turn: Turn, event: ev.CommentEdited) -> None:
@@ -84,7 +77,8 @@ def comment_edited(turn: Turn, event: ev.CommentEdited) -> None:
     commands = grammar.new_commands(event.before, event.body, turn.facts.bot_login)
     for position, command in enumerate(commands):
         if command.verb is Verb.APPROVE:
-            turn.say(f"edited_approval:{event.comment_id}:{turn.facts.event_id}", notices.approve_afresh())
+            key = f"edited_approval:{event.comment_id}:{turn.facts.event_id}"
+            turn.say(key, notices.approve_afresh(), event.pull_number)
         else:
             run_command(turn, command, as_comment, position, edit=turn.facts.event_id)
     parsed = grammar.parse(event.body, turn.facts.bot_login)
@@ -112,7 +106,8 @@ def run_command(turn: Turn, command: Command, event: ev.Commented, position: int
     verdict = _verdict(turn, spec, event)
     if not isinstance(verdict, Allowed):
         _react(turn, event.comment_id, "-1")
-        turn.say_once(f"denied:{event.actor.login}:{command.verb}", notices.denied(event.actor.login, verdict.reason))
+        reason = notices.denied(event.actor.login, verdict.reason)
+        turn.say_once(f"denied:{event.actor.login}:{command.verb}", reason, _where(event))
         return
     match command.verb:
         case Verb.HELP:
@@ -134,6 +129,9 @@ def run_command(turn: Turn, command: Command, event: ev.Commented, position: int
 def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
     """Words without a command: an answer if a checkpoint is open, otherwise people talking to each other."""
     job = turn.job
+    if small_talk.only_shows_commands(text):
+        turn.say_once(f"command_in_code:{event.actor.login}", notices.command_in_code(), _where(event))
+        return
     checkpoint = job.journey.checkpoint
     open_now = job.status in WAITING or job.status is JobStatus.EXPIRED
     if event.on_pull:

@@ -70,10 +70,10 @@ class Turn:
         if rest is not None:
             self.change(keeps_rest=True)
 
-    def say_once(self, what: str, body: str, *, why: Occasion = Occasion.REPLY) -> None:
+    def say_once(self, what: str, body: str, number: int | None = None, *, why: Occasion = Occasion.REPLY) -> None:
         """A sentence that is said once in the life of the job."""
         if what not in self.job.told:
-            self.say(what, body, why=why)
+            self.say(what, body, number, why=why)
             self.job = self.job.with_(told=self.job.told | {what})
 
     def is_new(self, said: str) -> bool:

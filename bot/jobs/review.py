@@ -79,10 +79,9 @@ def _may_refine(turn: Turn, actor: Actor) -> bool:
     if job.status not in {JobStatus.IN_REVIEW, JobStatus.RUNNING}:
         return False
     verdict = check_review(actor=actor, role=facts.role, code_owners=facts.code_owners)
-    told = f"review_not_heard:{actor.login}"
-    if not isinstance(verdict, Allowed) and actor.login == job.requester and job.pull and told not in job.told:
-        turn.say(told, notices.review_not_heard(actor.login, verdict.reason), job.pull.number)
-        turn.change(told=job.told | {told})
+    if not isinstance(verdict, Allowed) and actor.login == job.requester and job.pull is not None:
+        text = notices.review_not_heard(actor.login, verdict.reason)
+        turn.say_once(f"review_not_heard:{actor.login}", text, job.pull.number)
     return isinstance(verdict, Allowed)
 
 

@@ -195,6 +195,8 @@ def test_plain_words_on_the_pull_request_are_for_people() -> None:
 def test_a_command_on_the_pull_request_is_answered_there() -> None:
     decision = decide(in_review(), make.comment("/skill status", make.SAM, 501, 13), make.facts(make.SAM))
     assert [number for number, _ in said(decision)] == [13]
+    refused = decide(in_review(), make.comment("/skill cancel", make.SAM, 504, 13), make.facts(make.SAM))
+    assert [number for number, _ in said(refused)] == [13]
     refined = decide(in_review(), make.comment("/skill refine Shorter.", make.MORGAN, 502, 13), make.facts())
     assert refined.job is not None
     assert refined.job.status is JobStatus.RUNNING
