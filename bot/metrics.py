@@ -51,7 +51,7 @@ class Metrics:
         self.task_seconds = Histogram(TASK_SECONDS, "Seconds per task", buckets=_WORK, registry=registry)
         self.tasks_failed = Counter(TASKS_FAILED, "Tasks that ended in an error", ["error"], registry=registry)
         self.tasks_rescheduled = Counter(
-            TASKS_RESCHEDULED, "Tasks put off until a limit of GitHub ends", registry=registry
+            TASKS_RESCHEDULED, "Tasks put off: a limit of GitHub, or another process at the job", registry=registry
         )
         self._swept = Counter(SWEPT, "Jobs woken again by the sweeper", registry=registry)
         self._set_aside = Counter(SET_ASIDE, "Events set aside after too many tries", registry=registry)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
@@ -35,6 +35,8 @@ APPLICATION_VERSION = "1"
 """Pinned: a version that changes with the code would orphan running tasks at every deploy."""
 MAX_RECOVERIES = 20
 WAKE_UPS_PER_TRANSACTION = 20
+STEP_BACK = timedelta(seconds=2)
+"""After which a job is looked at again that another process was at."""
 
 Advance = Callable[[str, str, Steps], Awaitable[None]]
 """(job key, task id, steps): bring the job as far as it goes."""
@@ -66,7 +68,7 @@ OnFailure = Callable[[str, TaskFailure], Awaitable[None]]
 """(job key, why): a task failed."""
 OnPostponed = Callable[[str, datetime | None], Awaitable[None]]
 """(job key, when): it could not have its turn. Without a time its repository has enough tasks running, and it is woken
-again when one of them ends; with one it is a limit of GitHub's that ends then."""
+again when one of them ends; with one it is a limit of GitHub's that ends then, or another process is at the job."""
 
 _log = structlog.get_logger(__name__)
 
@@ -184,15 +186,28 @@ class Engine:
 
     async def _waiting(self, keys: Collection[str]) -> set[str]:
         """Those of these jobs that have a task which nobody has begun."""
+        return {key for key, _ in await self._tasks("ENQUEUED", keys)}
+
+    async def _is_taken(self, key: str, task: str) -> bool:
+        """Is another task of this job under way?
+
+        The engine's claims exclude each other only as long as every process takes the same task for the next one. Two
+        that are enqueued in the same moment on two processes may both be claimed. Each of these looks after its own
+        claim, so at least the later one sees the other.
+        """
+        return any(other != task for _, other in await self._tasks("PENDING", [key]))
+
+    async def _tasks(self, status: str, keys: Collection[str]) -> list[tuple[str, str]]:
+        """(job, task) of the tasks of these jobs in this state."""
         assert self._client is not None, "the engine is not running"
         system = self._client._sys_db
         tasks = system.tables.workflow_status.c
-        query = select(tasks.queue_partition_key).where(
-            tasks.queue_name == QUEUE, tasks.status == "ENQUEUED", tasks.queue_partition_key.in_(keys)
+        query = select(tasks.queue_partition_key, tasks.workflow_uuid).where(
+            tasks.queue_name == QUEUE, tasks.status == status, tasks.queue_partition_key.in_(keys)
         )
         async with self._database.engine.connect() as connection:
             await connection.execution_options(schema_translate_map={SCHEMA_PLACEHOLDER: system.schema})
-            return set(await connection.scalars(query))
+            return [(str(key), str(task)) for key, task in await connection.execute(query)]
 
     async def _enqueue(self, wake_ups: Sequence[WakeUp]) -> None:
         client = self._client
@@ -254,6 +269,10 @@ class Engine:
             await (
                 asyncio.Event().wait()
             )  # claimed while stopping: it stays unfinished and is recovered at the next start
+        if not self._database.is_sqlite and await self._is_taken(key, task):
+            _log.info("another process is at this job", job=key, task=task)
+            await self._on_postponed(key, datetime.now(UTC) + STEP_BACK)
+            return
         repository = key.partition(":")[0]
         if self._active[repository] >= self._options.per_repository:
             self._postponed.setdefault(repository, {})[key] = None

@@ -333,3 +333,28 @@ async def test_a_job_whose_task_has_not_begun_gets_no_second_one(start: StartSer
     await service.engine.wake([WakeUp("7:3", "last")])
     await script.until(lambda seen: seen[-1] == ("7:3", []))
     assert script.seen == [("7:1", ["first"]), ("7:2", [f"more-{n}" for n in range(5)]), ("7:3", [])]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_task_steps_back_while_another_of_the_same_job_is_under_way(start: StartService) -> None:
+    script = Script()
+    release = asyncio.Event()
+
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        await release.wait()
+        await script.take(key, task, steps)
+
+    service = await start(advance, script=script)
+    await service.put(_event("first"))
+    async with asyncio.timeout(60):
+        while not service.engine.running:
+            await asyncio.sleep(0.01)
+        [under_way] = service.engine.running
+        # As when two processes have claimed one task each: those that were enqueued at the same moment.
+        await service.engine.run_task("7:1", "the-other")
+        assert list(service.engine.running) == [under_way]
+        await service.put(_event("second"))
+        release.set()
+    await script.until(lambda seen: sum(len(found) for _, found in seen) == 2)
+    assert [delivery for _, found in script.seen for delivery in found] == ["first", "second"]
