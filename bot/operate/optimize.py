@@ -24,6 +24,9 @@ _MOST = 500
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=Path, metavar="FILE", help="JSON lines instead of the service's database")
+    parser.add_argument(
+        "--save-examples", type=Path, metavar="FILE", help="write the requests found as JSON lines, and end"
+    )
     parser.add_argument("--predictor", choices=PREDICTORS, default=PREDICTORS[0], help="whose instructions")
     parser.add_argument("--out", type=Path, default=Path("skill-fleet-prompts.json"), metavar="FILE")
     parser.add_argument("--max-calls", type=int, default=300, help="questions to the model, all together")
@@ -40,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
             examples = read_examples(arguments.examples)
         elif status := run_with_stores(arguments, lambda stores: _from_database(stores, examples)):
             return status
+        if arguments.save_examples is not None:
+            return _save(examples, arguments.save_examples)
         settings = _model()
         parts = split([one for one in examples if written_whole(one)])
         budget = plan_budget(parts, arguments.max_calls, arguments.max_usd)
@@ -60,9 +65,17 @@ def _check(arguments: argparse.Namespace) -> None:
     """What would otherwise show only after the model was paid. Raises OptimizeError."""
     if arguments.max_usd is not None and arguments.max_usd <= 0:
         raise OptimizeError("--max-usd must be more than 0")
-    out: Path = arguments.out
+    option = "--out" if arguments.save_examples is None else "--save-examples"
+    out: Path = arguments.save_examples or arguments.out
     if out.is_dir() or not os.access(out if out.exists() else out.resolve().parent, os.W_OK):
-        raise OptimizeError(f"cannot write {out}; name another file with --out")
+        raise OptimizeError(f"cannot write {out}; name another file with {option}")
+
+
+def _save(examples: list[Example], path: Path) -> int:
+    """What `--examples` reads: to look through, to leave out from, to learn from together with other services'."""
+    path.write_text("".join(f"{one.model_dump_json()}\n" for one in examples), encoding="utf-8")
+    _say(f"Written {len(examples)} decided requests to {path}. Learn from them by --examples {path}.")
+    return WRITTEN
 
 
 def _model() -> ModelSettings:

@@ -193,7 +193,8 @@ def test_copies_of_the_program_count_on_one_purse() -> None:
         ("\nnot json\n", (), "data.jsonl:2: Invalid JSON"),
         ("\udcff", (), "data.jsonl: it is not UTF-8 text\n"),
         ("two", ("--out", "missing/prompts.json"), "cannot write missing/prompts.json; name another file"),
-        ("two", ("--out", "."), "cannot write .; name another file"),
+        ("two", ("--out", "."), "cannot write .; name another file with --out"),
+        ("two", ("--save-examples", "missing/x"), "cannot write missing/x; name another file with --save-examples"),
         ("two", ("--max-usd", "0"), "--max-usd must be more than 0"),
         ("one", (), "at least two repositories are needed"),
         ("two", ("--max-calls", "5"), "--max-calls 5 is too little for these requests: at least"),
@@ -220,7 +221,9 @@ def test_what_cannot_work_is_said_before_anything_is_spent(
     assert says in capsys.readouterr().err
 
 
-async def test_decided_jobs_are_examples_and_open_ones_are_not(sqlite_url: str, journey: Journey) -> None:
+async def test_decided_jobs_are_examples_and_open_ones_are_not(
+    tmp_path: Path, sqlite_url: str, journey: Journey, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert journey.generation is not None
     change = Change(request="Say more about totals", outcome="applied", source="comment:1")
     changed = journey.model_copy(update={"generation": journey.generation.model_copy(update={"changes": [change]})})
@@ -241,6 +244,11 @@ async def test_decided_jobs_are_examples_and_open_ones_are_not(sqlite_url: str, 
         ("acme/skills", "merged", ("Say more about totals",)),
         ("acme/other", "rejected", ()),
     }
+    saved = tmp_path / "saved.jsonl"
+    given = arguments("--database", sqlite_url, "--save-examples", str(saved))
+    assert await asyncio.to_thread(command.run, given) == command.WRITTEN
+    assert read_examples(saved) == found
+    assert "Written 2 decided requests" in capsys.readouterr().out
 
 
 def test_no_repository_is_on_both_sides_and_the_split_is_always_the_same(tmp_path: Path, journey: Journey) -> None:
