@@ -141,6 +141,7 @@ class SqliteIntake:
             connection = sqlite3.connect(self._path, factory=TurnTaking, check_same_thread=False)
             configure_sqlite(connection)
             connection.isolation_level = None  # the transaction is spelt out here
+            connection.goes_first = True
             self._connection = connection
         return self._connection
 

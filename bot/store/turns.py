@@ -2,8 +2,9 @@
 
 SQLite has no queue: a writer that finds the file locked sleeps up to 100 ms and tries again, so under load whoever
 answers deliveries starves behind many short writes. All writers live in this process (a file lock sees to that), so
-they queue here, first come first served, and SQLite's own lock is free when it is their turn. Other programs that write
-to the file (an operator's command) are still kept out by SQLite itself.
+they queue here, first come first served, and SQLite's own lock is free when it is their turn. The intake goes first:
+somebody waits for its answer, and as it is one writer, every second turn at least is another's. Other programs that
+write to the file (an operator's command) are still kept out by SQLite itself.
 """
 
 import sqlite3
@@ -24,15 +25,18 @@ class Turns:
         self._held = False
         self._waiting: deque[threading.Lock] = deque()
 
-    def take(self, patience: float = PATIENCE_SECONDS) -> bool:
-        """Wait for the turn; False when it did not come in time."""
+    def take(self, patience: float = PATIENCE_SECONDS, *, next_turn: bool = False) -> bool:
+        """Wait for the turn, or only for the one that is under way; False when it did not come in time."""
         with self._mutex:
             if not self._held:
                 self._held = True
                 return True
             mine = threading.Lock()
             mine.acquire()
-            self._waiting.append(mine)
+            if next_turn:
+                self._waiting.appendleft(mine)
+            else:
+                self._waiting.append(mine)
         if mine.acquire(timeout=patience):
             return True
         with self._mutex:
@@ -62,6 +66,8 @@ def turns_of(database: str) -> Turns:
 
 class TurnTaking(sqlite3.Connection):
     """Connection factory: takes the turn before a transaction that writes, gives it back after commit or rollback."""
+
+    goes_first = False
 
     def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(database, *args, **kwargs)
@@ -102,7 +108,7 @@ class TurnTaking(sqlite3.Connection):
     def take_turn(self, statement: str) -> None:
         if self._has_turn or self.in_transaction or not statement.lstrip()[:8].upper().startswith(_WRITES):
             return
-        if not self._turns.take():
+        if not self._turns.take(next_turn=self.goes_first):
             raise sqlite3.OperationalError("database is locked: another writer of this process did not finish")
         self._has_turn = True
 

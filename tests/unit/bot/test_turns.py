@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,27 @@ def test_many_writers_never_meet_a_locked_file(path: str) -> None:
     assert open_throughout.execute("SELECT count(*) FROM t").fetchone() == (8 * 40,)
 
 
+def test_the_intake_waits_for_one_writer_at_most_and_the_others_keep_their_order() -> None:
+    turns, order = Turns(), list[str]()
+    assert turns.take()
+
+    def write(name: str, next_turn: bool) -> None:
+        turns.take(next_turn=next_turn)
+        order.append(name)
+        turns.give()
+
+    writers = []
+    for position, (name, next_turn) in enumerate([("first", False), ("second", False), ("intake", True)]):
+        writers.append(threading.Thread(target=write, args=(name, next_turn)))
+        writers[-1].start()
+        while len(turns._waiting) <= position:
+            time.sleep(0)
+    turns.give()
+    for writer in writers:
+        writer.join(30)
+    assert order == ["intake", "first", "second"]
+
+
 @pytest.mark.parametrize("end", ["commit", "rollback", "close"])
 def test_the_turn_ends_with_the_transaction(path: str, end: str) -> None:
     first, second = connect(path), connect(path)
@@ -100,7 +122,7 @@ def test_who_waits_longest_is_next_and_patience_ends() -> None:
         threads[-1].start()
         started.wait()
         while len(turns._waiting) <= n:
-            pass
+            time.sleep(0)
     turns.give()
     for thread in threads:
         thread.join(5)
