@@ -8,6 +8,8 @@ what the phase should do, the phase stops there (`Interrupted`) and goes on from
 """
 
 import asyncio
+import gc
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -116,6 +118,12 @@ class Drafting:
         return await asyncio.shield(loading)
 
     def _load(self) -> Machinery:
+        is_first = "dspy" not in sys.modules
         from pipeline.workflows.creation import advance
 
-        return Machinery(self.models(), advance)
+        machinery = Machinery(self.models(), advance)
+        if is_first:
+            # What was imported stays: looking through all of it for garbage would stop everything for 0.1 s each time.
+            gc.collect()
+            gc.freeze()
+        return machinery
