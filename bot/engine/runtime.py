@@ -34,7 +34,7 @@ APPLICATION = "skill-fleet"
 APPLICATION_VERSION = "1"
 """Pinned: a version that changes with the code would orphan running tasks at every deploy."""
 MAX_RECOVERIES = 20
-WAKE_UPS_PER_TRANSACTION = 20
+WAKE_UPS_PER_TRANSACTION = 5
 STEP_BACK = timedelta(seconds=2)
 """After which a job is looked at again that another process was at."""
 

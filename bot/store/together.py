@@ -19,8 +19,8 @@ from bot.store.history import Increment, count_within
 
 T = TypeVar("T")
 
-LARGEST = 100
-"""Writes in one transaction; they may be documents."""
+LARGEST = 16
+"""Writes in one transaction, so that whoever waits for SQLite's lock waits for some of them only."""
 
 
 @dataclass(frozen=True)
