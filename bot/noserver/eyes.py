@@ -20,7 +20,7 @@ from bot.commands.meaning import Command, understand
 from bot.github.secrets import Secret, redact
 from bot.noserver import reach
 from bot.noserver.plain_api import SECONDS, ask, token_to_talk
-from bot.noserver.reach import REF
+from bot.noserver.reach import NOT_THERE, REF
 from bot.noserver.state import Row, path_of
 from bot.store.keys import pull_key
 from pipeline.skills.action.commands import set_outputs, verbatim
@@ -110,7 +110,12 @@ def _find(folder: str, said: Said, url: str, environ: Mapping[str, str]) -> Row 
         return done.stdout.decode()
 
     git("init", "--quiet", "--bare")
-    git("fetch", "--quiet", "--depth=1", "--no-tags", url, f"{REF}:{REF}")
+    try:
+        git("fetch", "--quiet", "--depth=1", "--no-tags", url, f"{REF}:{REF}")
+    except subprocess.CalledProcessError as error:
+        if NOT_THERE in error.stderr.decode(errors="replace"):
+            return None
+        raise
     # Quotes within texts are escaped, so these words stand nowhere else.
     if said.pull:
         where = [f'"pull_key":"{pull_key(said.repository, said.number)}"', REF]

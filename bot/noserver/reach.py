@@ -6,6 +6,8 @@ import os
 from bot.github.secrets import Secret
 
 REF = "refs/skill-fleet/state"
+NOT_THERE = "couldn't find remote ref"
+"""What git says when there is no state yet."""
 
 
 def environment(url: str, token: Secret) -> dict[str, str]:

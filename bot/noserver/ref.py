@@ -17,13 +17,12 @@ from gitdb import IStream
 
 from bot.github.secrets import Secret, redact
 from bot.noserver import reach
-from bot.noserver.reach import REF
+from bot.noserver.reach import NOT_THERE, REF
 from bot.noserver.state import StateError
 
 ATTEMPTS = 40
 LONGEST_PAUSE = 4.0
 _HERE = "refs/skill-fleet/fetched"
-_NOT_THERE = "couldn't find remote ref"
 _WHO = {
     f"GIT_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -78,7 +77,7 @@ class StateRef:
         try:
             self._repo.git.fetch(self._url, f"+{REF}:{_HERE}", depth=1, no_tags=True, no_write_fetch_head=True)
         except GitCommandError as error:
-            if _NOT_THERE in str(error.stderr):
+            if NOT_THERE in str(error.stderr):
                 return Snapshot("", {}, self._blob)
             raise _explained("read", error) from None
         return self._snapshot(self._repo.git.rev_parse(_HERE))

@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from tests.browser.chromium import Watched
 from tests.e2e.town import FORM, TITLE
+from tests.github_sandbox import GitHub
 
 ANSWER = "Count the lines of the notes and of the log: both numbers must be the same."
+
+SKILL = "skills/release-notes/SKILL.md"
 
 Look = Callable[[str], Awaitable[None]]
 Spoil = Callable[[], Awaitable[None]]
@@ -14,6 +17,16 @@ Spoil = Callable[[], Awaitable[None]]
 
 async def _nothing(name: str) -> None:
     """Nobody looks."""
+
+
+def spoiling(github: GitHub) -> Spoil:
+    async def spoil() -> None:
+        branch = (await github.pulls())[0]["head"]["ref"]
+        text = await github.file(SKILL, branch)
+        assert text is not None
+        await github.as_user("morgan").commit(branch, {SKILL: f"\n{text}"}, "Oops")
+
+    return spoil
 
 
 async def travel(visit: Watched, look: Look = _nothing, spoil: Spoil | None = None) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from bot.store.database import open_database
 from bot.store.stores import Stores
 from tests.bench.pages import fill, serving
 from tests.browser.chromium import Watched, find, launched, watched
-from tests.browser.journey import travel
+from tests.browser.journey import spoiling, travel
 from tests.e2e.town import town
 
 _WINDOW, _PHONE = {"width": 1100, "height": 900}, {"width": 360, "height": 740}
@@ -47,7 +47,7 @@ async def _journey(browser: Browser, where: Path, folder: Path, readme: bool) ->
                     await visit.page.locator("article.comment").last.evaluate("part => part.scrollIntoView()")
                     await _look(visit.page, folder, "sandbox", readme)
 
-            issue, _ = await travel(visit, look)
+            issue, _ = await travel(visit, look, None if readme else spoiling(made.github))
         await made.bot.quiet()
         async with watched(browser, made.bot.url, viewport=_WINDOW) as visit:
             page = await visit.open(issue.replace("/acme", "/jobs/acme").replace("/issues", ""))

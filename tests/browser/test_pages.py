@@ -8,12 +8,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser.chromium import find, launched, watched
-from tests.browser.journey import travel
+from tests.browser.journey import spoiling, travel
 from tests.e2e.town import Town, town
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-SKILL = "skills/release-notes/SKILL.md"
 PHONE = {"width": 360, "height": 740}
 HOSTILE = "\n\n".join(
     [
@@ -59,13 +58,7 @@ async def test_a_newcomer_comes_from_the_first_page_to_a_merged_skill_by_clicks_
         async def look(name: str) -> None:
             world.seen[name] = visit.page.url.removeprefix(world.url).partition("#")[0]
 
-        async def spoil() -> None:
-            branch = (await world.town.github.pulls())[0]["head"]["ref"]
-            text = await world.town.github.file(SKILL, branch)
-            assert text is not None
-            await world.town.github.as_user("morgan").commit(branch, {SKILL: f"\n{text}"}, "Oops")
-
-        await travel(visit, look, spoil)
+        await travel(visit, look, spoiling(world.town.github))
     await world.town.bot.quiet()
 
 

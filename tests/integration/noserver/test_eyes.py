@@ -105,6 +105,7 @@ async def test_a_comment_is_seen_when_its_job_will_hear_it(tmp_path: Path, capsy
     async with town(tmp_path, STRAIGHT) as here:
         nowhere = await here.github.as_user("sam").open_issue("A bug", "It does not work.")
         assert await looked(here, "sam", nowhere, "/skill start") == ("", set())
+        assert "no early reaction" not in capsys.readouterr().out, "that there is no state yet is no failure"
         number = await here.file()
         assert await looked(here, "sam", number, "I agree.") == ("", set())
         assert await looked(here, "sam", nowhere, "/skill start") == ("", set())
