@@ -91,6 +91,7 @@ async def killed_again_and_again(here: Town, reaper: Reaper, number: int, words:
     raise AssertionError("it never came to an end")
 
 
+@pytest.mark.timeout(600)  # some forty runs, one after the other
 async def test_a_run_killed_at_any_write_is_continued_and_nothing_is_there_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
