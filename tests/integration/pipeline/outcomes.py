@@ -12,6 +12,7 @@ from bot.commands import grammar
 from bot.comments import notices, pull, status
 from bot.comments.audit import active_in
 from bot.comments.references import scan
+from bot.jobs.identity import GITHUB_COM
 from bot.jobs.job import Job, JobStatus
 from bot.jobs.outcome import checkpoint_text
 from bot.repo_config import RepoConfig
@@ -115,7 +116,8 @@ def the_risk_is_shown(job: Job) -> None:
         assert job.journey.status != "completed", "without a report there is no pull request"
         return
     above = pull.body(job, CONFIG).partition("<details>")[0]
-    for text in (pull.title(job), pull.commit_message(job, round_summary="").partition("\n\nCo-authored-by:")[0]):
+    message = pull.commit_message(job, round_summary="", web=GITHUB_COM)
+    for text in (pull.title(job), message.partition("\n\nCo-authored-by:")[0]):
         assert [found.text for found in scan(text, at_line_start=True)] in ([], [f"#{job.issue_number}"]), text
     if any(DANGERS.search(text) for path, text in validation.draft.files.items() if not path.startswith("evals/")):
         assert "**Look closely before merging**" in above
