@@ -328,6 +328,7 @@ async def test_a_job_whose_task_has_not_begun_gets_no_second_one(start: StartSer
     for n in range(5):
         await service.put(_event(f"more-{n}", "7:2"))
         await service.dispatcher.dispatch()
+    assert len(await service.engine._tasks("ENQUEUED", ["7:2"])) == 1
     release.set()
     await script.until(lambda seen: sum(len(found) for _, found in seen) == 6)
     await service.engine.wake([WakeUp("7:3", "last")])
