@@ -185,7 +185,8 @@ class _Worker:
                 return Saved(rev=rev)
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
-        await self.steps.repeatable(f"save:{number}", Saved, save)
+        # Not repeatable: a save is known again by its turn's name, so the turn must be known again by what was loaded.
+        await self.steps.run(f"save:{number}", Saved, save)
 
     async def _concluded(self, job: Job, turn: Turn, number: int) -> Job | None:
         """A phase that had all its answers, but whose end could not be written or saved: ended before people are heard.
