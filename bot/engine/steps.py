@@ -8,7 +8,7 @@ The records are ours (`bot.store.steps`), not the engine's, whose own cost sever
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -118,7 +118,10 @@ class TaskSteps:
     async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
         if name in self.known:
             return self._replayed(name, result)
-        await self._write()
+        if other := await self._write():
+            raise SupersededError(
+                f"another process goes on with this task: {', '.join(sorted(other))} came out otherwise"
+            )
         outcome = await self._outcome(name, work)
         await self._write()
         return self._replayed(name, result) if name in self.known else _given(outcome)
@@ -149,13 +152,17 @@ class TaskSteps:
         self._noted[name] = f'{{"value":{value.model_dump_json()}}}'
         return value
 
-    async def _write(self) -> None:
-        """Make what was noted durable. What another process has recorded first stands."""
-        if noted := dict(self._noted):
-            self.known |= await _patiently("record", lambda: self.records.add(self.task, noted))
-            self._written = True
-            for name in noted:
-                self._noted.pop(name, None)
+    async def _write(self) -> Collection[str]:
+        """Make what was noted durable. What another process has recorded first stands: the names of those records."""
+        noted = dict(self._noted)
+        if not noted:
+            return ()
+        theirs = await _patiently("record", lambda: self.records.add(self.task, noted))
+        self.known |= theirs
+        self._written = True
+        for name in noted:
+            self._noted.pop(name, None)
+        return theirs
 
     def _replayed(self, name: str, result: type[T]) -> T:
         envelope = json.loads(self.known[name])

@@ -155,7 +155,9 @@ class _Worker:
         job = turn.loaded.job
         news = [row for row in turn.loaded.rows if not row.is_work]
         work = [row.id for row in turn.loaded.rows if row.is_work]
-        name = f"{self.task}:{number}"
+        # By what was loaded, too: of two processes that take the same turn, only one that saw the same saved the same.
+        newest = turn.loaded.rows[-1].id if turn.loaded.rows else 0
+        name = f"{self.task}:{number}:{newest}"
         if news:
             if job is not None and (ended := await self._concluded(job, turn, number)) is not None:
                 await self._finish(ended, turn.loaded.rev, work, name, number)
@@ -185,7 +187,6 @@ class _Worker:
                 return Saved(rev=rev)
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
-        # Not repeatable: a save is known again by its turn's name, so the turn must be known again by what was loaded.
         await self.steps.run(f"save:{number}", Saved, save)
 
     async def _concluded(self, job: Job, turn: Turn, number: int) -> Job | None:

@@ -34,9 +34,9 @@ class Table:
         if self.busy:
             self.busy -= 1
             raise _busy()
-        theirs = {name: self.rows[task, name] for name in records if (task, name) in self.rows}
-        self.rows |= {(task, name): record for name, record in records.items() if name not in theirs}
-        return theirs
+        known = {name: self.rows[task, name] for name in records if (task, name) in self.rows}
+        self.rows |= {(task, name): record for name, record in records.items() if name not in known}
+        return {name: record for name, record in known.items() if record != records[name]}
 
     async def forget(self, task: str) -> None:
         self.rows = {key: record for key, record in self.rows.items() if key[0] != task}
@@ -127,6 +127,17 @@ async def test_what_another_process_recorded_first_is_what_both_go_on_with() -> 
     ours, theirs = await DurableSteps(table).of("t"), await DurableSteps(table).of("t")
     await theirs.run("effect", Text, _says("theirs", []))
     assert await ours.run("effect", Text, _says("ours", [])) == Text(text="theirs")
+
+
+async def test_who_went_on_from_what_came_out_otherwise_for_another_process_changes_nothing() -> None:
+    table, done = Table(), list[str]()
+    ours, theirs = await DurableSteps(table).of("t"), await DurableSteps(table).of("t")
+    await ours.repeatable("load", Text, _says("ours", []))
+    await theirs.repeatable("load", Text, _says("theirs", []))
+    await theirs.run("save", Text, _says("saved", done))
+    with pytest.raises(SupersededError, match="load came out otherwise"):
+        await ours.run("save", Text, _says("saved over it", done))
+    assert done == ["saved"]
 
 
 async def test_a_busy_database_is_waited_for_and_the_work_is_not_done_again() -> None:
