@@ -12,7 +12,7 @@ import pytest
 from bot.jobs import events as ev
 from bot.jobs.events import InboxRow
 from bot.jobs.identity import BotIdentity
-from bot.jobs.intake import interpret, parse, repository_of
+from bot.jobs.intake import DamagedEventError, interpret, parse, repository_of
 
 RECORDED = Path(__file__).parents[2] / "data" / "webhooks-examples" / "index.json.gz"
 BOT = BotIdentity(app_id=29310, login="skill-fleet[bot]")
@@ -79,7 +79,15 @@ RECORDED_MEANINGS = {
 }
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b'{"issue": 5}', b'{"issue": {"number": "x"}}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff"])
+def test_a_body_that_is_no_object_any_more_is_called_damaged(body: bytes) -> None:
+    broken = row("issues", "opened", {}).model_copy(update={"body": body})
+    for read in (lambda: interpret(broken, label="bug", bot=BOT), lambda: repository_of(broken)):
+        with pytest.raises(DamagedEventError, match=r"event 1 \(issues.opened\): its stored payload is damaged"):
+            read()
+
+
+@pytest.mark.parametrize("body", [b'{"issue": 5}', b'{"issue": {"number": "x"}}'])
 def test_a_body_that_is_no_payload_means_nothing(body: bytes) -> None:
     broken = row("issues", "opened", {}).model_copy(update={"body": body})
     assert interpret(broken, label="bug", bot=BOT) is None
