@@ -41,7 +41,7 @@ def body(skill: Subject) -> Markdown:
 # What this rule looks for in skills: words that template authors leave for others to replace. None is left over here.
 _PLACEHOLDER = Search(
     lazy(
-        # a line that opens with a reminder, `TODO:` or `[TODO`, `FIXME:`, or a lone `TBD`
+        # a line that opens with an author's reminder to himself, in one of the words people use for that
         r"^\s*(?:[-*]\s*)?(?:\[?TODO\b[:\]](?!`)|\[TODO\b|FIXME:|TBD\s*$)"
         # the same inside a sentence, where it says what is to be filled in
         r"|\[TODO:|\bTODO: (?:add|write|fill|complete|describe)\b"
