@@ -15,6 +15,11 @@ from tests.jobs import NOON, make_job
 JOB = make_job(status=JobStatus.RUNNING)
 
 
+async def _as_far_as_it_gets() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 class Around:
     """GitHub, the timeline and the passing of time, all under the test's control."""
 
@@ -45,8 +50,13 @@ class Around:
 
     async def five_seconds_later(self) -> None:
         self.time.release()
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await _as_far_as_it_gets()
+
+    async def phase_ends(self) -> asyncio.Task[None]:
+        """`quiet` under way, as far as GitHub and the database let it come."""
+        quiet = asyncio.create_task(self.progress.quiet(JOB.key))
+        await _as_far_as_it_gets()
+        return quiet
 
     def begins(self, module: str, phase: Phase = "understanding") -> None:
         event = WorkflowEvent(type=EventType.MODULE_START, phase=phase, module=module, at=NOON)
@@ -82,9 +92,7 @@ async def test_an_edit_under_way_ends_before_the_result_is_written_and_none_foll
     around.github_answers.clear()
     around.begins("GatherRequirements")
     await around.five_seconds_later()
-    quiet = asyncio.create_task(around.progress.quiet(JOB.key))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    quiet = await around.phase_ends()
     assert not quiet.done()
     around.github_answers.set()
     await quiet
@@ -107,9 +115,7 @@ async def test_a_phase_that_ends_while_the_database_is_slow_loses_no_note() -> N
     around.database_answers.clear()
     around.begins("GatherRequirements")
     await around.five_seconds_later()
-    quiet = asyncio.create_task(around.progress.quiet(JOB.key))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    quiet = await around.phase_ends()
     around.database_answers.set()
     await quiet
     assert around.noted == ["GatherRequirements"]
