@@ -4,14 +4,18 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from tests.e2e.town import SECRET
 from tests.github_sandbox import GitHub
+from tests.scripted_author import DEFAULTS, Author
+from tests.scripted_model import Request, reply_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +63,21 @@ class Process:
         assert self.child is not None
         await self.child.wait()
         await self.start()
+
+
+async def killed_at_call(process: Process, author: Author, module: str, order: Awaitable[object]) -> None:
+    """Give the order; the bot that asks the model for this module because of it dies before the answer arrives."""
+    cut = asyncio.Event()
+
+    def cut_off(request: Request) -> Any:
+        process.kill()
+        cut.set()
+        return reply_json(DEFAULTS[module])
+
+    author.answers[module] = cut_off
+    await order
+    await asyncio.wait_for(cut.wait(), 120)
+    author.answers[module] = DEFAULTS[module]
 
 
 async def until_labelled(github: GitHub, number: int, label: str) -> None:

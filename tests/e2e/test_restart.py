@@ -1,6 +1,5 @@
 """`kill -9` at the worst moments of one journey, each followed by a restart: exactly one of everything at the end."""
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +9,11 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from bot.sandbox.http import Exchange
-from tests.e2e.process import Process, environment, until_labelled
+from tests.e2e.process import Process, environment, killed_at_call, until_labelled
 from tests.e2e.town import FORM, SECRET, TITLE
 from tests.github_sandbox import GitHub, github_sandbox
-from tests.scripted_author import DEFAULTS, Author
-from tests.scripted_model import Request, ScriptedModel, reply_json
+from tests.scripted_author import Author
+from tests.scripted_model import ScriptedModel
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -68,17 +67,8 @@ async def _journey(github: GitHub, author: Author, process: Process, witness: Wi
     await until_labelled(github, number, "skill:waiting-for-start")
 
     # During a module call: the answer never arrives at the bot that asked.
-    asked = asyncio.Event()
-
-    def hold(request: Request) -> Any:
-        asked.set()
-        process.kill()
-        return reply_json(DEFAULTS["AnalyzeIntent"])
-
-    author.answers["AnalyzeIntent"] = hold
-    await github.as_user("morgan").comment(number, "/skill start")
-    await asyncio.wait_for(asked.wait(), 60)
-    author.answers["AnalyzeIntent"] = DEFAULTS["AnalyzeIntent"]
+    start = github.as_user("morgan").comment(number, "/skill start")
+    await killed_at_call(process, author, "AnalyzeIntent", start)
 
     # Between a comment and the record of it: the preview stands, the bot does not know.
     witness.deadly.append(("POST", f"/issues/{number}/comments"))

@@ -1,20 +1,18 @@
 """A deploy in the middle of it: other workflow code, a migration, other prompts, and requests that live through it."""
 
-import asyncio
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp.test_utils import unused_port
 
 from bot.store.revision import latest_revision
-from tests.e2e.process import ROOT, Process, environment, until_labelled
+from tests.e2e.process import ROOT, Process, environment, killed_at_call, until_labelled
 from tests.e2e.town import FORM, SECRET
 from tests.github_sandbox import GitHub, github_sandbox
-from tests.scripted_author import DEFAULTS, Author
-from tests.scripted_model import Request, ScriptedModel, reply_json
+from tests.scripted_author import Author
+from tests.scripted_model import ScriptedModel
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -85,19 +83,10 @@ async def _at_work(github: GitHub, author: Author, process: Process) -> tuple[in
     await until_labelled(github, waiting, "skill:waiting-for-start")
     await github.as_user("morgan").comment(waiting, "/skill start")
     await until_labelled(github, waiting, "skill:needs-decision")
-    cut = asyncio.Event()
-
-    def cut_off(request: Request) -> Any:
-        process.kill()
-        cut.set()
-        return reply_json(DEFAULTS["AnalyzeIntent"])
-
     running = await github.as_user("riley").submit_form({**FORM, "name": "release-tables"}, "Skill request: tables")
     await until_labelled(github, running, "skill:waiting-for-start")
-    author.answers["AnalyzeIntent"] = cut_off
-    await github.as_user("morgan").comment(running, "/skill start")
-    await asyncio.wait_for(cut.wait(), 120)
-    author.answers["AnalyzeIntent"] = DEFAULTS["AnalyzeIntent"]
+    start = github.as_user("morgan").comment(running, "/skill start")
+    await killed_at_call(process, author, "AnalyzeIntent", start)
     assert process.child is not None
     await process.child.wait()
     return waiting, running
