@@ -13,7 +13,7 @@ from aiohttp.test_utils import unused_port
 from rich.console import Console
 
 from pipeline import create
-from pipeline.checkpoints import Answer, Checkpoint, StructureFixCheckpoint
+from pipeline.checkpoints import Answer, Checkpoint
 from pipeline.journey import Journey, WrongAnswer, answer
 from pipeline.local import LocalRepository
 from pipeline.models import Change
@@ -21,6 +21,7 @@ from pipeline.terminal import Prompt
 from tests.scripted_author import Author
 from tests.scripted_model import ScriptedModel
 from tests.unit.comments.samples import REALISTIC, Kit
+from tests.unit.pipeline.test_answers import CHECKPOINTS
 
 REQUEST = (
     "Review SQL migrations\n\n1. Find statements that lock a large table\n2. Check that indexes are created with "
@@ -152,14 +153,8 @@ def test_bytes_that_are_no_text_are_refused(
 
 
 def test_what_nothing_can_be_suggested_for_ends_an_automatic_run_and_says_why() -> None:
-    checkpoint = StructureFixCheckpoint(
-        id="structure",
-        problems=["The description is empty."],
-        current_name="x",
-        current_description="",
-        suggested_name="x",
-        suggested_description="",
-    )
+    empty = {"problems": ["The description is empty."], "current_description": "", "suggested_description": ""}
+    checkpoint = CHECKPOINTS["structure_fix"].model_copy(update=empty)
     asked = create.SkillRequest(title="x", text="x", author="ada")
     open_ = Journey(request=asked, status="pending_user_input", checkpoint=checkpoint)
     assert create.automatic(open_) is None
