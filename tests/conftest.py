@@ -44,7 +44,9 @@ def _nobody_broke_github_s_contract() -> Iterator[None]:
         contract.assert_nobody_broke_it(contract.ContractObserver.made)
 
 
-# Continuous integration must say the same of the same commit; new examples are looked for on people's machines.
-hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)
-if os.environ.get("SKILL_FLEET_CI"):
-    hypothesis.settings.load_profile("ci")
+# A machine may be slow, so that no example has to end within a time. Continuous integration must say the same of the
+# same commit; new examples are looked for on people's machines.
+_PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("patient", _PATIENT)
+hypothesis.settings.register_profile("ci", _PATIENT, derandomize=True, database=None, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("SKILL_FLEET_CI") else "patient")
