@@ -52,7 +52,7 @@ PATIENCE = timedelta(hours=24)
 
 
 _OPEN_ROWS = (
-    select(inbox)
+    select(*(inbox.c[name] for name in InboxRow.model_fields))
     .where(inbox.c.key == bindparam("job"), inbox.c.done_by.is_(None))
     .order_by(inbox.c.id)
     .limit(bindparam("limit"))
@@ -387,19 +387,7 @@ def mark_done_within(connection: Connection, ids: Iterable[int], by: str, now: d
 
 
 def open_rows_within(connection: Connection, key: str, limit: int = 200) -> list[InboxRow]:
-    rows = connection.execute(_OPEN_ROWS, {"job": key, "limit": limit})
-    return [
-        InboxRow(
-            id=row.id,
-            key=row.key,
-            event=row.event,
-            action=row.action,
-            delivery=row.delivery,
-            received_at=row.received_at,
-            body=row.body,
-        )
-        for row in rows
-    ]
+    return [InboxRow(**row) for row in connection.execute(_OPEN_ROWS, {"job": key, "limit": limit}).mappings()]
 
 
 def has_open_after_within(connection: Connection, key: str, after: int, events: Collection[tuple[str, str]]) -> bool:
