@@ -7,7 +7,7 @@ and drains, then everything is closed in the opposite order of its making. What 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bot import spans
 from bot.api import add_api
+from bot.engine.claims import Limits
 from bot.engine.dispatcher import Dispatcher, OnStored, Schedule
 from bot.engine.lock import FileLock
 from bot.engine.reaper import Reaper
@@ -26,7 +27,7 @@ from bot.metrics import Metrics
 from bot.reachability import Probe, Reachability
 from bot.settings import Settings
 from bot.store.database import open_database
-from bot.store.inbox import POSTPONED, NewEvent
+from bot.store.inbox import NewEvent
 from bot.store.intake import Intake, intake_over
 from bot.store.stores import Stores
 from bot.webhooks import MAX_BODY, GroupCommit, Webhook, keyed
@@ -97,8 +98,7 @@ class Service:
             self._task_postponed,
             stores.steps,
             EngineOptions(
-                workers=settings.workers,
-                per_repository=settings.repository_limit,
+                limits=Limits(settings.workers, settings.jobs_per_repository),
                 polling_seconds=self.polling_seconds,
                 drain_seconds=settings.drain_seconds,
                 recorded_errors=self.parts.recorded_errors,
@@ -185,12 +185,10 @@ class Service:
         )
         self.dispatcher.look_at(again)
 
-    async def _task_postponed(self, key: str, until: datetime | None) -> None:
-        if until is not None:
-            self.metrics.tasks_rescheduled.inc()
-        again = until or datetime.now(UTC) + POSTPONED
-        await self.stores.inbox.postpone(key, again)
-        self.dispatcher.look_at(again)
+    async def _task_postponed(self, key: str, until: datetime) -> None:
+        self.metrics.tasks_rescheduled.inc()
+        await self.stores.inbox.postpone(key, until)
+        self.dispatcher.look_at(until)
 
 
 SERVICE = web.AppKey("SERVICE", Service)

@@ -83,7 +83,10 @@ class Settings(BaseSettings):
 
     workers: int = Field(16, ge=1, le=500, description="jobs advanced at the same time by this process")
     jobs_per_repository: int = Field(
-        0, ge=0, le=500, description="of these, at most so many for one repository; 0 means half of them"
+        0,
+        ge=0,
+        le=5_000,
+        description="jobs of one repository advanced at the same time by all processes together; 0 means half of all",
     )
     drain_seconds: int = Field(25, ge=0, le=600, description="how long a stopping process waits for running jobs")
     retention_days: int = Field(30, ge=1, le=3650, description="how long finished events and tasks are kept")
@@ -163,11 +166,6 @@ class Settings(BaseSettings):
     def webhook_secrets(self) -> tuple[bytes, ...]:
         """The secrets a delivery may be signed with; empty only in explicit development mode."""
         return tuple(secret.get_secret_value().encode() for secret in self.webhook_secret)
-
-    @property
-    def repository_limit(self) -> int:
-        """Jobs of one repository that may run at a time, so that one flood never takes every worker."""
-        return min(self.jobs_per_repository or max(1, self.workers // 2), self.workers)
 
 
 def _read(path: Path, field: str) -> str:

@@ -18,7 +18,7 @@ import structlog
 from bot.engine.runtime import WakeUp, wake_ups_for
 from bot.jobs.claim import may_be_lost
 from bot.jobs.events import OWN_EVENT, WORK, InboxRow
-from bot.store.inbox import Inbox, NewEvent, OpenKey, StoredEvent
+from bot.store.inbox import DUE_AT_ONCE, POSTPONED, Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
 from bot.store.keys import is_job, is_pull, is_shared, setup_key
 from bot.subjects import Newcomer, concerned, newcomers
@@ -168,7 +168,10 @@ class Dispatcher:
         found_out = await self.inbox.rekey_pulls(self.clock())
         busy = await self.tasks.busy_keys()
         again = [WakeUp(key, f"open:{key}:{uuid4().hex}") for key in found_out - busy]
-        for found in await self.inbox.due(now):
+        due = await self.inbox.due(now)
+        if len(due) == DUE_AT_ONCE:  # those that wait for their task to begin must not hide the others from view
+            await self.inbox.look_later([found.key for found in due if found.key in busy], now + POSTPONED)
+        for found in due:
             if found.key in busy:
                 continue
             if is_shared(found.key):

@@ -1,42 +1,39 @@
 """DBOS, configured and driven: one queue, one workflow, one task per wake-up of a job.
 
-Tasks of one job run one after the other (the partition), tasks of different jobs side by side. A task that fails
+Tasks of one job run one after the other, tasks of different jobs side by side (`bot.engine.claims`). A task that fails
 leaves its inbox rows open with the reason; the sweeper tries again. SQLite has one process (a file lock); on PostgreSQL
 every process has its own executor id, since two that share one strand each other's tasks.
 """
 
 import asyncio
-import contextvars
 import socket
 import time
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos._schemas import SCHEMA_PLACEHOLDER
 from dbos._serialization import DBOSPortableJSONSerializer
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
+from bot.engine.claims import APPLICATION, APPLICATION_VERSION, QUEUE, Claims, Limits, in_flight
 from bot.engine.steps import DurableSteps, Records, StepFailedError, is_transient
 from bot.jobs.ports import EventError, NotBeforeError, PassingError, Steps
 from bot.store.database import Database
 from bot.store.turns import TurnTaking
 
-QUEUE = "jobs"
 WORKFLOW = "advance"
-APPLICATION = "skill-fleet"
-APPLICATION_VERSION = "1"
-"""Pinned: a version that changes with the code would orphan running tasks at every deploy."""
 MAX_RECOVERIES = 20
 WAKE_UPS_PER_TRANSACTION = 5
-STEP_BACK = timedelta(seconds=2)
-"""After which a job is looked at again that another process was at."""
+CLAIMED_AT_ONCE = 4
+"""Tasks that begin together; the next ones follow CLAIM_PAUSE seconds later, so that others get a word in."""
+CLAIM_PAUSE = 0.02
+PAUSE_AFTER_FAILURE = 1.0
 
 Advance = Callable[[str, str, Steps], Awaitable[None]]
 """(job key, task id, steps): bring the job as far as it goes."""
@@ -66,9 +63,8 @@ class TaskFailure:
 
 OnFailure = Callable[[str, TaskFailure], Awaitable[None]]
 """(job key, why): a task failed."""
-OnPostponed = Callable[[str, datetime | None], Awaitable[None]]
-"""(job key, when): it could not have its turn. Without a time its repository has enough tasks running, and it is woken
-again when one of them ends; with one it is a limit of GitHub's that ends then, or another process is at the job."""
+OnPostponed = Callable[[str, datetime], Awaitable[None]]
+"""(job key, when): a limit of GitHub's stands in its way and ends then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -83,10 +79,9 @@ class WakeUp:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    workers: int = 16
-    per_repository: int = 16
-    """Tasks of one repository that run at a time in this process, so that a flood leaves room for others."""
+    limits: Limits = field(default_factory=Limits)
     polling_seconds: float = 0.2
+    """After which a process looks for tasks that it was not told of: another one has enqueued or left them."""
     drain_seconds: int = 25
     recorded_errors: tuple[type[Exception], ...] = ()
 
@@ -107,9 +102,6 @@ class Engine:
         self._advance = advance
         self._on_failure = on_failure
         self._on_postponed = on_postponed
-        self._active: Counter[str] = Counter()
-        self._postponed: dict[str, dict[str, None]] = {}
-        self._resumed: set[asyncio.Task[None]] = set()
         self._options = options
         self._steps = DurableSteps(records, options.recorded_errors)
         self._client: DBOSClient | None = None
@@ -118,6 +110,9 @@ class Engine:
         self.accepting = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._stirred = asyncio.Event()
+        self._claimer = ThreadPoolExecutor(1, thread_name_prefix="claim")
+        self._claiming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Launch inside the running loop, so that tasks run on it. The schema is migrated already."""
@@ -139,22 +134,17 @@ class Engine:
         }
         _current = self
         DBOS(config=config)
-        # The queue has to exist before launch: afterwards it would be noticed only at the next look, a second later.
+        DBOS.listen_queues([])  # tasks are claimed by us
         await asyncio.to_thread(DBOS.migrate, self._database.sync_url)
         self._client = await asyncio.to_thread(
             lambda: DBOSClient(
                 system_database_url=self._database.sync_url, application_name=APPLICATION, serializer=serializer
             )
         )
-        await self._client.register_queue_async(
-            QUEUE,
-            partition_concurrency=1,
-            worker_concurrency=self._options.workers,
-            polling_interval_sec=self._options.polling_seconds,
-            on_conflict="always_update",
-        )
         self.accepting = True
         DBOS.launch()
+        claims = Claims(self._database, self.executor_id, self._options.limits)
+        self._claiming = asyncio.create_task(self._claim_forever(claims), name="claim")
 
     async def stop(self) -> None:
         """Stop claiming, let running tasks finish within the drain time, then let go of the database."""
@@ -162,10 +152,13 @@ class Engine:
         self.accepting = False
         if self._client is None:
             return
-        # Tasks that DBOS still claims now wait in run_task for their end: only those that began before are waited for.
+        if self._claiming is not None:
+            self._claiming.cancel()
+        # Tasks that are claimed just now wait in run_task for their end: only those that began before are waited for.
         with suppress(TimeoutError):
             async with asyncio.timeout(self._options.drain_seconds):
                 await self._idle.wait()
+        await asyncio.to_thread(self._claimer.shutdown)
         await asyncio.to_thread(DBOS.destroy)
         # DBOS made its executor the loop's default one and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="loop-"))
@@ -180,60 +173,44 @@ class Engine:
         """
         for start in range(0, len(wake_ups), WAKE_UPS_PER_TRANSACTION):
             some = wake_ups[start : start + WAKE_UPS_PER_TRANSACTION]
-            waiting = await self._waiting([wake_up.key for wake_up in some])
-            if new := [wake_up for wake_up in some if wake_up.key not in waiting]:
-                await self._enqueue(new)
+            await asyncio.get_running_loop().run_in_executor(self._database.writer, self._enqueue, some)
+            self._stirred.set()
 
-    async def _waiting(self, keys: Collection[str]) -> set[str]:
-        """Those of these jobs that have a task which nobody has begun."""
-        return {key for key, _ in await self._tasks("ENQUEUED", keys)}
-
-    async def _is_taken(self, key: str, task: str) -> bool:
-        """Is another task of this job under way?
-
-        The engine's claims exclude each other only as long as every process takes the same task for the next one. Two
-        that are enqueued in the same moment on two processes may both be claimed. Each of these looks after its own
-        claim, so at least the later one sees the other.
-        """
-        return any(other != task for _, other in await self._tasks("PENDING", [key]))
-
-    async def _tasks(self, status: str, keys: Collection[str]) -> list[tuple[str, str]]:
-        """(job, task) of the tasks of these jobs in this state."""
-        assert self._client is not None, "the engine is not running"
-        system = self._client._sys_db
-        tasks = system.tables.workflow_status.c
-        query = select(tasks.queue_partition_key, tasks.workflow_uuid).where(
-            tasks.queue_name == QUEUE, tasks.status == status, tasks.queue_partition_key.in_(keys)
-        )
-        async with self._database.engine.connect() as connection:
-            await connection.execution_options(schema_translate_map={SCHEMA_PLACEHOLDER: system.schema})
-            return [(str(key), str(task)) for key, task in await connection.execute(query)]
-
-    async def _enqueue(self, wake_ups: Sequence[WakeUp]) -> None:
+    def _enqueue(self, wake_ups: Sequence[WakeUp]) -> None:
         client = self._client
         assert client is not None, "the engine is not running"
-
-        def enqueue() -> None:
-            with self._database.direct.begin() as connection:
-                for wake_up in wake_ups:
-                    options: EnqueueOptions = {
-                        "workflow_name": WORKFLOW,
-                        "queue_name": QUEUE,
-                        "workflow_id": wake_up.task,
-                        "queue_partition_key": wake_up.key,
-                    }
-                    client.enqueue_in_transaction(connection, options, wake_up.key)
-
-        await asyncio.get_running_loop().run_in_executor(self._database.writer, enqueue)
+        with self._database.direct.begin() as connection:
+            waiting = self._keys(connection, "ENQUEUED", among=[wake_up.key for wake_up in wake_ups])
+            for wake_up in wake_ups:
+                if wake_up.key in waiting:
+                    continue
+                options: EnqueueOptions = {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": wake_up.task,
+                    "queue_partition_key": wake_up.key,
+                }
+                client.enqueue_in_transaction(connection, options, wake_up.key)
 
     async def busy_keys(self) -> set[str]:
-        """Jobs that have a task waiting or running on any process, or are postponed in this one."""
+        """Jobs that have a task waiting or running on any process."""
+
+        def look() -> set[str]:
+            with self._database.direct.connect() as connection:
+                return self._keys(connection, "ENQUEUED", "PENDING")
+
+        return await asyncio.get_running_loop().run_in_executor(self._database.readers, look)
+
+    def _keys(self, connection: Connection, *states: str, among: Collection[str] | None = None) -> set[str]:
+        """Jobs, or those among these, that have a task in one of these states."""
         assert self._client is not None, "the engine is not running"
-        tasks = await self._client.list_workflows_async(
-            status=["ENQUEUED", "PENDING", "DELAYED"], queue_name=QUEUE, load_input=False, load_output=False
-        )
-        busy = {task.queue_partition_key for task in tasks if task.queue_partition_key is not None}
-        return busy.union(*self._postponed.values())
+        system = self._client._sys_db
+        tasks = system.tables.workflow_status
+        query = select(tasks.c.queue_partition_key).where(in_flight(tasks, *states))
+        if among is not None:
+            query = query.where(tasks.c.queue_partition_key.in_(among))
+        connection = connection.execution_options(schema_translate_map={SCHEMA_PLACEHOLDER: system.schema})
+        return set(connection.execute(query.distinct()).scalars())
 
     async def forget_finished(self, before: datetime, limit: int = 1_000) -> int:
         """Delete the records of tasks that finished before; how many."""
@@ -261,7 +238,29 @@ class Engine:
     async def recover(self, dead: Collection[str]) -> int:
         """Put the running tasks of executors that died back on the queue; how many."""
         handles = await asyncio.to_thread(DBOS._recover_pending_workflows, list(dead))
+        self._stirred.set()
         return len(handles)
+
+    async def _claim_forever(self, claims: Claims) -> None:
+        """As soon as a task was enqueued or ended here, and now and then because of the other processes."""
+        failing = False
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._options.polling_seconds):
+                    await self._stirred.wait()
+            self._stirred.clear()
+            try:
+                begun = await asyncio.get_running_loop().run_in_executor(self._claimer, claims.begin, CLAIMED_AT_ONCE)
+            except Exception as error:
+                if not failing:
+                    _log.warning("no task could be claimed", error=type(error).__qualname__, reason=str(error)[:300])
+                failing = True
+                await asyncio.sleep(PAUSE_AFTER_FAILURE)
+                continue
+            failing = False
+            if begun == CLAIMED_AT_ONCE:
+                self._stirred.set()
+            await asyncio.sleep(CLAIM_PAUSE)
 
     async def run_task(self, key: str, task: str) -> None:
         """What a task does; called by the workflow."""
@@ -269,17 +268,9 @@ class Engine:
             await (
                 asyncio.Event().wait()
             )  # claimed while stopping: it stays unfinished and is recovered at the next start
-        if not self._database.is_sqlite and await self._is_taken(key, task):
-            _log.info("another process is at this job", job=key, task=task)
-            await self._on_postponed(key, datetime.now(UTC) + STEP_BACK)
-            return
-        repository = key.partition(":")[0]
-        if self._active[repository] >= self._options.per_repository:
-            self._postponed.setdefault(repository, {})[key] = None
-            await self._on_postponed(key, None)
-            return
+        if (running := asyncio.current_task()) is not None:  # it ends when the engine has noted that the task did
+            running.add_done_callback(lambda _: self._stirred.set())
         self.running[task] = time.monotonic()
-        self._active[repository] += 1
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
@@ -296,10 +287,8 @@ class Engine:
                     raise
             finally:
                 del self.running[task]
-                self._active[repository] -= 1
                 if not self.running:
                     self._idle.set()
-                self._resume_one(repository)
 
     async def _advance_durably(self, key: str, task: str) -> None:
         """A process that ends in between leaves the task's records for whoever takes it up again."""
@@ -316,27 +305,6 @@ class Engine:
             await self._on_failure(key, failure)
         except Exception as error:  # the same database, most likely; the rows keep their turn
             _log.warning("a failure could not be noted", error=type(error).__qualname__)
-
-    def _resume_one(self, repository: str) -> None:
-        """Wake the job of this repository that was postponed first."""
-        waiting = self._postponed.get(repository)
-        if not waiting or not self.accepting:
-            return
-        key = next(iter(waiting))
-        del waiting[key]
-        if not waiting:
-            del self._postponed[repository]
-        wake_up = WakeUp(key, f"later:{key}:{uuid.uuid4().hex}")
-        # In a context of its own: within the task's, the engine would take this for one of the task's steps.
-        resumed = asyncio.get_running_loop().create_task(self._wake_quietly(wake_up), context=contextvars.Context())
-        self._resumed.add(resumed)
-        resumed.add_done_callback(self._resumed.discard)
-
-    async def _wake_quietly(self, wake_up: WakeUp) -> None:
-        try:
-            await self.wake([wake_up])
-        except Exception:
-            _log.exception("a postponed job could not be woken; the sweeper will", job=wake_up.key)
 
 
 _current: Engine | None = None

@@ -23,6 +23,7 @@ from bot.store.turns import TurnTaking
 
 BUSY_TIMEOUT_MS = 30_000
 READERS = 4
+"""Threads that read; beside them one writes and one claims tasks."""
 
 
 class DatabaseError(Exception):
@@ -96,12 +97,12 @@ def open_database(url: str) -> Database:
             raise DatabaseError(f"The folder {folder} of the database does not exist. Create it or change the URL.")
         ours = {"connect_args": {"factory": TurnTaking}}
         engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, **ours)
-        direct = create_engine(synchronous, pool_size=READERS + 1, max_overflow=0, **ours)
+        direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, **ours)
         for each in (engine.sync_engine, direct):
             event.listen(each, "connect", configure_sqlite)
     else:
         engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, pool_pre_ping=True)
-        direct = create_engine(synchronous, pool_size=READERS + 1, max_overflow=0, pool_pre_ping=True)
+        direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, pool_pre_ping=True)
     return Database(engine, direct, synchronous.render_as_string(hide_password=False))
 
 

@@ -30,7 +30,8 @@ GRACE = timedelta(seconds=10)
 PULL_PATIENCE = timedelta(minutes=10)
 """How long an event of a pull request may wait for a job to claim that pull request."""
 POSTPONED = timedelta(seconds=30)
-"""How long other processes leave a postponed job alone; its own process wakes it as soon as there is room."""
+"""How long the sweeper leaves those alone whose task waits to begin, when there are more than it looks at."""
+DUE_AT_ONCE = 500
 ROWS_PER_INSERT = 64
 COLUMNS = (
     "delivery",
@@ -170,7 +171,7 @@ class Inbox:
         async with self._engine.connect() as connection:
             return await connection.run_sync(open_rows_within, key, limit)
 
-    async def due(self, now: datetime, limit: int = 500) -> list[OpenKey]:
+    async def due(self, now: datetime, limit: int = DUE_AT_ONCE) -> list[OpenKey]:
         """Keys with open rows whose next try is due, longest waiting first."""
         return await self._open_keys(limit, inbox.c.next_at <= now)
 
@@ -235,6 +236,12 @@ class Inbox:
         async with self._engine.connect() as connection:
             due: datetime | None = (await connection.execute(query)).scalar_one()
         return due
+
+    async def look_later(self, keys: Collection[str], until: datetime) -> None:
+        """The sweeper need not look at the rows of these keys before then."""
+        await self._update(
+            update(inbox).where(inbox.c.key.in_(list(keys)), inbox.c.done_by.is_(None)).values(next_at=until)
+        )
 
     async def postpone(self, key: str, until: datetime) -> None:
         """The rows of `key` could not have their turn and get it at `until`: that was no try."""

@@ -38,6 +38,7 @@ def measure(url: str, processes: int, jobs: int, work: float) -> float:
     """Jobs a second."""
     with ExitStack() as stack:
         environment = {"BENCH_WORK": str(work), "SKILL_FLEET_WORKERS": str(WORKERS)}
+        environment["SKILL_FLEET_JOBS_PER_REPOSITORY"] = str(processes * WORKERS)  # they are all of one repository
         there = [stack.enter_context(server("tests.bench.server", url, **environment)) for _ in range(processes)]
         started = time.perf_counter()
         asyncio.run(deliver([one.port for one in there], jobs))

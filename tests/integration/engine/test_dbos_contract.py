@@ -8,8 +8,10 @@ from importlib.metadata import version
 
 import pytest
 from dbos import DBOS, DBOSClient
+from dbos._core import ActiveWorkflowById, execute_dequeued_workflow
 from dbos._recovery import recover_pending_workflows
 from dbos._serialization import DBOSPortableJSONSerializer
+from dbos._sys_db import SystemDatabase
 
 from bot.engine.runtime import WakeUp
 from bot.jobs.ports import Steps
@@ -26,6 +28,9 @@ def test_the_private_parts_we_use_have_their_shape() -> None:
     assert list(inspect.signature(recover_pending_workflows).parameters) == ["dbos", "executor_ids"]
     assert DBOSPortableJSONSerializer().name() == "portable_json"
     assert "enqueue_in_transaction" in vars(DBOSClient)
+    assert list(inspect.signature(execute_dequeued_workflow).parameters) == ["dbos", "status", "owner_xid"]
+    assert list(inspect.signature(SystemDatabase.get_workflow_statuses).parameters) == ["self", "workflow_ids"]
+    assert list(inspect.signature(ActiveWorkflowById.count_for_queue).parameters) == ["self", "queue_name"]
 
 
 @contextmanager

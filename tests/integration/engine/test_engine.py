@@ -289,7 +289,7 @@ async def test_a_flooding_repository_leaves_room_for_another_and_still_gets_ever
     assert most == 2
 
 
-async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_start(start: StartService) -> None:
+async def test_a_job_that_waited_for_room_when_its_process_ended_runs_at_the_next_start(start: StartService) -> None:
     blocked = asyncio.Event()
 
     async def block(key: str, task: str, steps: Steps) -> None:
@@ -300,15 +300,13 @@ async def test_a_job_that_was_postponed_when_its_process_ended_runs_at_the_next_
     await first.put(_event("running", "7:1"))
     async with asyncio.timeout(60):
         await blocked.wait()
-        await first.put(_event("postponed", "7:2"))
-        while not first.engine._postponed:
+        await first.put(_event("waiting", "7:2"))
+        while "7:2" not in await first.engine.busy_keys():
             await asyncio.sleep(0.01)
     await first.stop()
     script = Script()
     await start(script.take, script=script)
-    await script.until(
-        lambda seen: {("7:1", ("running",)), ("7:2", ("postponed",))} <= {(k, tuple(d)) for k, d in seen}
-    )
+    await script.until(lambda seen: {("7:1", ("running",)), ("7:2", ("waiting",))} <= {(k, tuple(d)) for k, d in seen})
 
 
 async def test_a_job_whose_task_has_not_begun_gets_no_second_one(start: StartService) -> None:
@@ -328,34 +326,11 @@ async def test_a_job_whose_task_has_not_begun_gets_no_second_one(start: StartSer
     for n in range(5):
         await service.put(_event(f"more-{n}", "7:2"))
         await service.dispatcher.dispatch()
-    assert len(await service.engine._tasks("ENQUEUED", ["7:2"])) == 1
+    assert service.engine._client is not None
+    [waiting] = await service.engine._client.list_workflows_async(status="ENQUEUED", queue_name="jobs")
+    assert waiting.queue_partition_key == "7:2"
     release.set()
     await script.until(lambda seen: sum(len(found) for _, found in seen) == 6)
     await service.engine.wake([WakeUp("7:3", "last")])
     await script.until(lambda seen: seen[-1] == ("7:3", []))
     assert script.seen == [("7:1", ["first"]), ("7:2", [f"more-{n}" for n in range(5)]), ("7:3", [])]
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-async def test_a_task_steps_back_while_another_of_the_same_job_is_under_way(start: StartService) -> None:
-    script = Script()
-    release = asyncio.Event()
-
-    async def advance(key: str, task: str, steps: Steps) -> None:
-        await release.wait()
-        await script.take(key, task, steps)
-
-    service = await start(advance, script=script)
-    await service.put(_event("first"))
-    async with asyncio.timeout(60):
-        while not service.engine.running:
-            await asyncio.sleep(0.01)
-        [under_way] = service.engine.running
-        # As when two processes have claimed one task each: those that were enqueued at the same moment.
-        await service.engine.run_task("7:1", "the-other")
-        assert list(service.engine.running) == [under_way]
-        await service.put(_event("second"))
-        release.set()
-    await script.until(lambda seen: sum(len(found) for _, found in seen) == 2)
-    assert [delivery for _, found in script.seen for delivery in found] == ["first", "second"]

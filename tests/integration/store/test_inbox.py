@@ -1,14 +1,14 @@
 """The inbox table on both databases."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
 from bot.engine.dispatcher import Dispatcher
 from bot.engine.runtime import WakeUp
-from bot.store.inbox import PATIENT_TRIES, SET_ASIDE, NewEvent, retry_delay
+from bot.store.inbox import DUE_AT_ONCE, PATIENT_TRIES, POSTPONED, SET_ASIDE, NewEvent, retry_delay
 from bot.store.keys import pull_key
 from bot.store.stores import Stores
 from tests.jobs import NOON, make_job, make_pull
@@ -149,14 +149,15 @@ async def test_events_of_a_pull_request_that_nobody_claims_are_closed_after_a_wh
 class Woken:
     """The engine, as far as the dispatcher needs it."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy: Iterable[str] = ()) -> None:
         self.keys: list[str] = []
+        self._busy = set(busy)
 
     async def wake(self, wake_ups: Sequence[WakeUp]) -> None:
         self.keys += [wake_up.key for wake_up in wake_ups]
 
     async def busy_keys(self) -> set[str]:
-        return set()
+        return self._busy
 
     async def forget_finished(self, before: datetime) -> int:
         return 0
@@ -180,6 +181,19 @@ async def test_a_command_on_a_pull_request_is_asked_about_until_it_is_known_whos
     assert woken.keys == [pull_key(7, 9)] * 3
     assert await stores.inbox.open_rows(pull_key(7, 8)) == []
     assert await stores.inbox.open_rows(pull_key(7, 9)) == []
+
+
+async def test_a_flood_that_waits_for_its_tasks_hides_no_other_event_from_the_sweep(stores: Stores) -> None:
+    flood = [f"7:{n}" for n in range(DUE_AT_ONCE)]
+    await stores.inbox.add([event(key, key) for key in flood])
+    await stores.inbox.add([event("lost", "8:1")])
+    woken, now = Woken(busy=flood), NOON + timedelta(minutes=1)
+    dispatcher = Dispatcher(stores.inbox, stores.jobs, woken, 2, timedelta(days=1), stores.retain, clock=lambda: now)
+    await dispatcher.sweep()
+    assert woken.keys == []
+    await dispatcher.sweep()
+    assert woken.keys == ["8:1"]
+    assert {found.attempts for found in await stores.inbox.due(now + POSTPONED)} == {0}, "that was no try"
 
 
 @pytest.mark.parametrize("body", [b'{"installation": {"i\xff', b"[]", b""])

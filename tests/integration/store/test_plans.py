@@ -56,6 +56,7 @@ QUERIES: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "rekey": lambda stores: stores.inbox.rekey_pulls(NOON),
     "unclaimed": lambda stores: stores.inbox.close_unclaimed(pull_key(7, 9), NOON),
     "count a try": lambda stores: stores.inbox.count_try("7:1", 9, NOON, 0),
+    "look later": lambda stores: stores.inbox.look_later(["7:1", "7:2"], NOON),
     "hasten": lambda stores: stores.inbox.hasten(NOON),
     "next due": lambda stores: stores.inbox.next_due(),
     "note a failure": lambda stores: stores.inbox.note_failure("7:1", "x", NOON),
