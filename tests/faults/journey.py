@@ -1,6 +1,7 @@
 """One request from the form to the merge, with trouble at chosen writes, and all that can be seen of it in the end.
 
 The real service, over HTTP, in this process. What takes time only to be polite (a wait before a retry) takes none here.
+Previews have so little room that each leaves a file on a branch of its own, which the merge takes away again.
 """
 
 import asyncio
@@ -16,43 +17,63 @@ from typing import Any
 from unittest.mock import patch
 
 from bot.compose import github_options
+from bot.github.client import Answer, Transport
 from bot.github.connection import GitHubOptions
+from bot.github.errors import Request
 from bot.jobs.effects import EffectResult
 from bot.jobs.job import JobStatus
 from bot.sandbox.faults import Fault, Kind
 from bot.store.effects import Effects
 from tests.e2e.town import FORM, TITLE, Town, town
 
-KINDS = (Kind.DROP_BEFORE, Kind.DROP_AFTER, Kind.STATUS_AFTER, Kind.STATUS, Kind.TRUNCATE)
-"""What may befall a write on its way. Another one is `DEATH`."""
+KINDS = tuple(Kind)
+"""What may befall a write on its way: every kind that the sandbox knows. Others are `KILL` and `DEATH`."""
+KILL = "kill"
+"""The process ends right after the n-th write, before anything is made of its answer."""
 DEATH = "death"
-"""The process ends between the n-th write and the record of it."""
+"""The process ends right before the n-th record of an effect, all of whose writes were made."""
 PATH = "skills/release-notes/SKILL.md"
+PREVIEW_ROOM = 3_000
+DELAY = 0.05
 
 
 @dataclass
 class Deaths:
-    """Ends the process (as far as its work is concerned) at chosen records of effects."""
+    """Ends the process (as far as its work is concerned) before chosen records of effects and after chosen writes."""
 
     at: frozenset[int] = frozenset()
+    after: frozenset[int] = frozenset()
     records: int = 0
+    writes: int = 0
     died: int = 0
     dead: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def record(self, log: Effects, *values: Any) -> None:
         self.records += 1
         if self.records in self.at:
-            self.died += 1
-            self.dead.set()
-            await asyncio.Event().wait()
+            await self._die()
         await _record(log, *values)
+
+    async def write(self, transport: Transport, request: Request, *values: Any) -> Answer:
+        if request.method == "GET" or not request.template.startswith("/repos"):
+            return await _CALL(transport, request, *values)
+        nth, self.writes = self.writes, self.writes + 1
+        answer = await _CALL(transport, request, *values)
+        if nth in self.after:
+            await self._die()
+        return answer
+
+    async def _die(self) -> None:
+        self.died += 1
+        self.dead.set()
+        await asyncio.Event().wait()
 
 
 async def _record(log: Effects, job_key: str, key: str, kind: str, remote_id: int, result: EffectResult) -> None:
     await _RECORD(log, job_key, key, kind, remote_id, result)
 
 
-_RECORD = Effects.record
+_RECORD, _CALL = Effects.record, Transport.call
 
 
 @dataclass
@@ -66,15 +87,18 @@ class Outcome:
 
 
 async def played(
-    folder: Path, faults: Mapping[int, Kind] | None = None, deaths: frozenset[int] = frozenset()
+    folder: Path,
+    faults: Mapping[int, Kind] | None = None,
+    deaths: frozenset[int] = frozenset(),
+    kills: frozenset[int] = frozenset(),
 ) -> Outcome:
-    """The journey with these faults at these writes (counted from 0) and deaths at these records (counted from 1)."""
+    """The journey with these faults and kills at these writes (counted from 0) and deaths at these records (from 1)."""
     # The first rule that takes a write hides it from those behind it: they count one less for each rule before them.
     planned = [
-        Fault(kind=kind, method="write", path="^/repos", skip=nth - before)
+        Fault(kind=kind, method="write", path="^/repos", skip=nth - before, seconds=DELAY)
         for before, (nth, kind) in enumerate(sorted((faults or {}).items()))
     ]
-    async with _place(folder, Deaths(deaths)) as (there, mortal):
+    async with _place(folder, Deaths(deaths, kills)) as (there, mortal):
         for fault in planned:
             fault.login = there.github.bot_login
         there.github.sandbox.api.faults.extend(planned)
@@ -98,10 +122,15 @@ async def _place(folder: Path, mortal: Deaths) -> AsyncIterator[tuple[Town, Deat
     async def record(log: Effects, *values: Any) -> None:
         await mortal.record(log, *values)
 
+    async def call(transport: Transport, *values: Any) -> Answer:
+        return await mortal.write(transport, *values)
+
     with ExitStack() as stack:
         stack.enter_context(patch("bot.compose.github_options", impatient))
         stack.enter_context(patch("bot.store.inbox.POSTPONED", timedelta()))
         stack.enter_context(patch.object(Effects, "record", record))
+        stack.enter_context(patch.object(Transport, "call", call))
+        stack.enter_context(patch("bot.comments.preview.ROOM", PREVIEW_ROOM))
         url = f"sqlite:///{folder / 'bot.db'}"
         folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
         async with town(folder, url, reconcile_minutes=0, drain_seconds=0) as there:

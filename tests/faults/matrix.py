@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from bot.sandbox.faults import Kind
-from tests.faults.journey import DEATH, KINDS, Outcome, played
+from tests.faults.journey import DEATH, KILL, KINDS, Outcome, played
 
 
 class Case(NamedTuple):
@@ -28,8 +28,8 @@ Journey = tuple[Case, ...]
 
 
 def journeys(calm: Outcome, together: int, rng: random.Random) -> Iterator[Journey]:
-    """Every kind at every write and a death at every record, `together` of them in a journey, far from each other."""
-    kinds = [kind.value for kind in KINDS]
+    """Every kind and a kill at every write and a death at every record, `together` in a journey, far from each other."""
+    kinds = [*(kind.value for kind in KINDS), KILL]
     for start in range(-(-calm.writes // together)):
         writes = range(start, calm.writes, -(-calm.writes // together))
         offset = rng.randrange(len(kinds))
@@ -44,11 +44,12 @@ def journeys(calm: Outcome, together: int, rng: random.Random) -> Iterator[Journ
 def run(journey: Journey) -> Outcome | str:
     """One journey in this process; what went wrong, in words, when it did not come to its end."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    faults = {case.nth: Kind(case.kind) for case in journey if case.kind != DEATH}
+    faults = {case.nth: Kind(case.kind) for case in journey if case.kind not in {DEATH, KILL}}
     deaths = frozenset(case.nth for case in journey if case.kind == DEATH)
+    kills = frozenset(case.nth for case in journey if case.kind == KILL)
     with tempfile.TemporaryDirectory(prefix="skill-fleet-faults-") as folder:
         try:
-            return asyncio.run(played(Path(folder), faults, deaths))
+            return asyncio.run(played(Path(folder), faults, deaths, kills))
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
