@@ -28,7 +28,7 @@ Journey = tuple[Case, ...]
 
 
 def journeys(calm: Outcome, together: int, rng: random.Random) -> Iterator[Journey]:
-    """Every kind and a kill at every write and a death at every record, `together` in a journey, far from each other."""
+    """Each kind and a kill at every write and a death at every record, `together` in a journey, far from each other."""
     kinds = [*(kind.value for kind in KINDS), KILL]
     for start in range(-(-calm.writes // together)):
         writes = range(start, calm.writes, -(-calm.writes // together))
