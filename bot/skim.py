@@ -51,7 +51,8 @@ _PAYLOAD = SchemaValidator(
     _only(
         {
             "action": _ANY,
-            "repository": _object(id=_ANY),
+            "ref": _ANY,
+            "repository": _object(id=_ANY, default_branch=_ANY),
             "installation": _object(id=_ANY),
             "sender": _object(type=_ANY),
             "label": _object(name=_ANY),

@@ -17,6 +17,7 @@ ACCEPTED: Mapping[str, frozenset[str]] = {
     ),
     "issue_comment": frozenset({"created", "edited", "deleted"}),
     "pull_request": frozenset({"opened", "closed", "reopened", "synchronize"}),
+    "push": frozenset({""}),
     "pull_request_review": frozenset({"submitted"}),
     "pull_request_review_comment": frozenset({"created"}),
     "check_run": frozenset({"rerequested", "requested_action"}),
@@ -55,6 +56,9 @@ def is_accepted(event: str, action: str, payload: Mapping[str, JsonValue]) -> bo
     """
     if action not in ACCEPTED.get(event, frozenset()):
         return False
+    if event == "push":
+        default = _object(payload, "repository").get("default_branch")
+        return isinstance(default, str) and payload.get("ref") == f"refs/heads/{default}"
     if (event, action) == ("pull_request", "opened"):
         return not _BRANCH.fullmatch(_own_branch(_object(payload, "pull_request"), repository_of(payload) or 0))
     if action in ("labeled", "unlabeled"):
@@ -71,7 +75,7 @@ def subject(event: str, payload: Mapping[str, JsonValue]) -> str:
         return f"installation:{_number(_object(payload, 'installation'), 'installation.id', 'id')}"
     repository = _number(_object(payload, "repository"), "repository.id", "id")
     match event:
-        case "repository":
+        case "repository" | "push":
             return f"repository:{repository}"
         case "issues":
             return job_key(repository, _number(_object(payload, "issue"), "issue.number", "number"))
@@ -141,7 +145,7 @@ def concerned(event: str, body: bytes) -> tuple[int | None, list[int]]:
     payload = _stored(body)
     if event == "installation":
         return installation_of(payload), []
-    if event == "repository":
+    if event in {"repository", "push"}:
         repository = repository_of(payload)
         return None, [repository] if repository is not None else []
     if event == OWN_EVENT:

@@ -20,6 +20,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.pushes import brief
 from bot.skim import SkimError, skim
 from bot.store.inbox import NewEvent, StoredEvent
 from bot.subjects import NoSubjectError, SubjectError, installation_of, is_accepted, is_talk, repository_of, subject
@@ -236,7 +237,7 @@ class Webhook:
                 key=key,
                 event=headers.event,
                 action=action,
-                body=body,
+                body=brief(body) if headers.event == "push" else body,
                 repo_id=repository_of(payload),
                 installation_id=installation_of(payload),
                 talk=is_talk(headers.event, action, key, payload),

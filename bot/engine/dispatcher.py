@@ -18,6 +18,7 @@ import structlog
 from bot.engine.runtime import WakeUp, wake_ups_for
 from bot.jobs.claim import may_be_lost
 from bot.jobs.events import OWN_EVENT, WORK, InboxRow
+from bot.jobs.job import LIVING, JobStatus
 from bot.store.inbox import DUE_AT_ONCE, POSTPONED, Inbox, NewEvent, OpenKey, StoredEvent
 from bot.store.jobs import Jobs
 from bot.store.keys import is_job, is_pull, is_shared, setup_key
@@ -278,7 +279,8 @@ class Dispatcher:
             except ValueError as error:
                 await self._set_damaged_aside(row, shared, error)
                 continue
-            keys = await self.jobs.open_keys_of(installation_id=installation, repo_ids=repositories)
+            statuses = frozenset({JobStatus.IN_REVIEW}) if row.event == "push" else LIVING
+            keys = await self.jobs.open_keys_of(installation_id=installation, repo_ids=repositories, statuses=statuses)
             stored = await self.inbox.add(
                 [
                     NewEvent(

@@ -4,10 +4,11 @@ The deliveries have GitHub's own shape, so that they are read by the same code a
 GitHub (the issue's events, `closed_by`, `merged_by`); where it cannot be known, nobody with authority is named.
 """
 
+import asyncio
 import datetime as dt
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +24,8 @@ GRACE = dt.timedelta(minutes=2)
 """What is younger may still be on its way as an ordinary delivery."""
 TALK_LOOKBACK = dt.timedelta(hours=20)
 OVERLAP = dt.timedelta(hours=1)
+MERGEABILITY_SECONDS = 1.0
+"""How long GitHub most often takes to work out whether a pull request conflicts, once it was asked."""
 GHOST = Account(login="ghost", id=10137)
 
 _ISSUE = "/repos/{owner}/{repo}/issues/{number}"
@@ -80,12 +83,15 @@ class RepositoryState:
     ledger: Ledger
     now: dt.datetime
     grace: dt.timedelta = field(default_factory=lambda: GRACE)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     found: int = field(default=0, init=False)
+    _unsure: list[tuple[Job, int]] = field(default_factory=list, init=False)
 
     async def compare(self) -> int:
         """Deliver what is missing; how many deliveries were new. Raises GitHubError."""
         for job in await self.ledger.watched(self.repository.id):
             await self._compare_job(job)
+        await self._look_again()
         async for issue in self._labelled_issues():
             await self._compare_labelled(issue)
         return self.found
@@ -196,9 +202,24 @@ class RepositoryState:
         elif job.status not in ENDED:
             if pull.head.sha != known_head and job.status is JobStatus.IN_REVIEW:
                 await self._deliver("pull_request", "synchronize", f"{number}:{pull.head.sha}", None, parts)
-            elif pull.mergeable is False and job.status is JobStatus.IN_REVIEW and not job.conflict:
-                await self._deliver("pull_request", "synchronize", f"{number}:{pull.head.sha}:conflict", None, parts)
+            elif job.status is JobStatus.IN_REVIEW and not job.conflict:
+                if pull.mergeable is None:
+                    self._unsure.append((job, number))
+                await self._compare_with_base(job, pull)
             await self._review_talk(job, number, parts)
+
+    async def _compare_with_base(self, job: Job, pull: PullRequest) -> None:
+        if pull.mergeable is False:
+            stamp = f"{pull.number}:{pull.head.sha[:12]}:conflict:{job.updated_at.timestamp():.3f}"
+            await self._deliver("pull_request", "synchronize", stamp, None, {"pull_request": _pull(pull)})
+
+    async def _look_again(self) -> None:
+        """Whether pull requests conflict, where GitHub had not worked that out when it was asked."""
+        if self._unsure:
+            await self.sleep(MERGEABILITY_SECONDS)
+        for job, number in self._unsure:
+            if pull := await find_item(self.api, _PULL, self._at(number=number), PullRequest):
+                await self._compare_with_base(job, pull)
 
     async def _closed_pull(self, job: Job, pull: PullRequest, parts: dict[str, JsonValue]) -> None:
         closed_at = pull.merged_at or pull.closed_at

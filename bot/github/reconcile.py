@@ -186,5 +186,6 @@ class Reconciler:
             identity=self.identity,
             ledger=self.ledger,
             now=self.connection.clock(),
+            sleep=self.connection.sleep,
         )
         return await state.compare()

@@ -167,6 +167,13 @@ class Compared(Value):
     conflicts: bool | None = Field(description="None: GitHub has not worked it out yet")
 
 
+class BasePushed(Value):
+    """Somebody pushed to the default branch."""
+
+    kind: Literal["base_pushed"] = "base_pushed"
+    paths: tuple[str, ...] | None = Field(description="what it changed; None: too much to tell")
+
+
 class SkillPromoted(Value):
     """Another request of this repository was merged: its skill is there now, and the default branch has moved."""
 
@@ -236,6 +243,7 @@ Event = Annotated[
     | PullReopened
     | PullPushed
     | Compared
+    | BasePushed
     | SkillPromoted
     | CheckRequested
     | TimerDue

@@ -284,6 +284,11 @@ def _pull_pushed(reading: Reading) -> ev.Event | None:
     )
 
 
+def _base_pushed(reading: Reading) -> ev.Event | None:
+    pushed = reading.payload.pushed
+    return ev.BasePushed(paths=pushed.paths) if pushed is not None else None
+
+
 def _check_rerequested(reading: Reading) -> ev.Event | None:
     run = reading.payload.check_run
     if run is None or not reading.is_ours(run.app):
@@ -352,6 +357,7 @@ _READERS: dict[tuple[str, str], Callable[[Reading], ev.Event | None]] = {
     ("pull_request", "synchronize"): _pull_pushed,
     ("pull_request_review", "submitted"): _reviewed,
     ("pull_request_review_comment", "created"): _line_commented,
+    ("push", ""): _base_pushed,
     ("check_run", "rerequested"): _check_rerequested,
     ("check_run", "requested_action"): _check_action,
     ("check_suite", "rerequested"): _suite_rerequested,

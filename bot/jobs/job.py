@@ -25,6 +25,7 @@ class JobStatus(StrEnum):
 
 WAITING = frozenset({JobStatus.PENDING_USER_INPUT, JobStatus.PENDING_HITL})
 ENDED = frozenset({JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED, JobStatus.EXPIRED, JobStatus.FAILED})
+LIVING = frozenset(JobStatus) - ENDED
 OVER = frozenset({JobStatus.PROMOTED, JobStatus.REJECTED, JobStatus.CANCELLED})
 """Ends that somebody wanted; the others wait for an answer or a repair, and what they showed is still looked at."""
 RETRYABLE = ENDED - {JobStatus.PROMOTED}

@@ -7,7 +7,7 @@ from bot.jobs import events as ev
 from bot.jobs import small_edits
 from bot.jobs.decision import Turn
 from bot.jobs.job import WAITING, Job, JobStatus, Pull
-from bot.jobs.review import overtaken, take_feedback
+from bot.jobs.review import LOOKS, overtaken, take_feedback
 from pipeline.checkpoints import (
     Checkpoint,
     ClarifyCheckpoint,
@@ -189,6 +189,7 @@ def published(turn: Turn, effect: fx.Publish, result: fx.EffectResult) -> None:
         reopening=False,
         onto_base=False,
         conflict=job.conflict and not effect.onto_base,
+        look_at=None if first else turn.facts.now + LOOKS[0],
         unpublished=[],
         anchors=(),
     )

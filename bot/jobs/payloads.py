@@ -139,6 +139,12 @@ class Promoted(Part):
     pull_number: int
 
 
+class Pushed(Part):
+    """A push to the default branch, as `bot.pushes` keeps it."""
+
+    paths: tuple[str, ...] | None = None
+
+
 class Payload(Part):
     """Any payload; which parts are there depends on the event."""
 
@@ -158,3 +164,4 @@ class Payload(Part):
     timer: Literal["remind", "expire", "look"] | None = None
     reason: str = ""
     promoted: Promoted | None = None
+    pushed: Pushed | None = None

@@ -17,9 +17,11 @@ from bot.jobs.job import ENDED, RETRYABLE, Actor, Anchor, Job, JobStatus, Role
 from bot.jobs.ports import BranchNow
 from pipeline.journey import AnswerError, Failure, Journey, going_on_from, regenerate
 from pipeline.models import FROM_VALIDATION, Feedback
+from pipeline.skills.taxonomy import MARKETPLACE, PLUGIN
 
 MOST_REMARKS = 50
 """What is kept of the words on a rejected pull request."""
+MANIFESTS = frozenset(path.rpartition("/")[2] for path in (MARKETPLACE, PLUGIN))
 LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 """When GitHub is asked again whether the pull request conflicts, each time that it does not know yet."""
 
@@ -222,9 +224,29 @@ def pushed(turn: Turn, event: ev.PullPushed) -> None:
 
 def may_conflict_now(job: Job, event: ev.Event) -> bool:
     """Has the branch or its base moved, or is it time to ask again?"""
-    moved = isinstance(event, ev.SkillPromoted) or (isinstance(event, ev.TimerDue) and event.timer == "look")
-    pushed_here = isinstance(event, ev.PullPushed) and job.pull is not None and event.number == job.pull.number
-    return (moved or pushed_here) and job.status is JobStatus.IN_REVIEW and job.pull is not None and not job.conflict
+    if job.status is not JobStatus.IN_REVIEW or job.pull is None:
+        return False
+    match event:
+        case ev.BasePushed():
+            return event.paths is None or any(_is_in_the_way(path, job.pull.path) for path in event.paths)
+        case ev.PullPushed():
+            return event.number == job.pull.number and not job.conflict
+        case ev.SkillPromoted():
+            return not job.conflict
+        case ev.TimerDue(timer="look"):
+            return True
+        case _:
+            return False
+
+
+def _is_in_the_way(path: str, skill: str) -> bool:
+    """Does our pull request touch this file, too: one of the skill's, or a list it may stand in?"""
+    folder, _, name = path.rpartition("/")
+    return (
+        path.startswith(f"{skill}/")
+        or name in MANIFESTS
+        or (name == "README.md" and f"{skill}/".startswith(f"{folder}/" if folder else ""))
+    )
 
 
 def compared(turn: Turn, event: ev.Compared) -> None:
@@ -236,6 +258,8 @@ def compared(turn: Turn, event: ev.Compared) -> None:
     turn.change(look_at=None, looks=0)
     if event.conflicts:
         conflicting(turn, event.head_sha)
+    elif event.conflicts is not None:
+        turn.change(conflict=False)
 
 
 def conflicting(turn: Turn, head_sha: str) -> None:

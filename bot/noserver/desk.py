@@ -68,6 +68,7 @@ class Desk:
             ledger=self.ledger,
             now=datetime.now(UTC),
             grace=grace,
+            sleep=self.session.connection.sleep,
         )
 
     async def summary(self, keys: Iterable[str]) -> str:

@@ -17,7 +17,8 @@ from bot.subjects import SubjectError, is_accepted, is_talk, repository_of, subj
 
 IDS_PER_RUN = 65_536
 _ATTEMPTS = 16
-ROUNDS = ("schedule", "workflow_dispatch")
+ROUNDS = ("schedule", "workflow_dispatch", "push")
+"""Runs that look after everything. A push (which a workflow need not listen to) may bring conflicts anywhere."""
 
 
 class EventError(Exception):

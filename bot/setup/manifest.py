@@ -52,6 +52,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         "contents",
         Access.WRITE,
         "Reads the skills and `.github/skill-fleet.yml`; commits to branches of its own (`skill/…`, `skill-fleet/…`). "
+        "Hears of pushes to the default branch, to see conflicts soon. "
         "Never pushes by force. Protect the default branch, and it cannot touch it.",
         "A skill could not be written.",
     ),
@@ -80,6 +81,7 @@ EVENTS: tuple[str, ...] = (
     "pull_request_review_comment",
     "check_run",
     "check_suite",
+    "push",
 )
 """What the App subscribes to. Installation events come to every App and cannot be listed."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.jobs.events import CANCEL, OWN_EVENT, PROMOTED, WORK, InboxRow
-from bot.jobs.job import ENDED, Job, JobStatus, Pull
+from bot.jobs.job import LIVING, Job, JobStatus, Pull
 from bot.jobs.ports import Loaded, SupersededError
 from bot.store.history import Before, increments_of, note_move_within
 from bot.store.inbox import (
@@ -284,12 +284,18 @@ class Jobs:
                 ]
         return due
 
-    async def open_keys_of(self, *, installation_id: int | None = None, repo_ids: Collection[int] = ()) -> list[str]:
-        """Jobs of an installation or of repositories that have not ended: who is concerned when the App is removed."""
+    async def open_keys_of(
+        self,
+        *,
+        installation_id: int | None = None,
+        repo_ids: Collection[int] = (),
+        statuses: Collection[JobStatus] = LIVING,
+    ) -> list[str]:
+        """Jobs of an installation or of repositories in these statuses: who is concerned when the App is removed."""
         conditions: list[ColumnElement[bool]] = [jobs.c.repo_id.in_(list(repo_ids))]
         if installation_id is not None:
             conditions.append(jobs.c.installation_id == installation_id)
-        query = select(jobs.c.key).where(or_(*conditions), jobs.c.status.not_in([status.value for status in ENDED]))
+        query = select(jobs.c.key).where(or_(*conditions), jobs.c.status.in_([status.value for status in statuses]))
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 

@@ -34,16 +34,30 @@ def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.jobs.review.LOOKS", (timedelta(milliseconds=100), timedelta(seconds=5)))
 
 
-async def test_a_push_that_brings_a_conflict_is_told_as_soon_as_github_has_worked_it_out(there: Town) -> None:
+async def test_a_push_to_either_branch_that_brings_a_conflict_is_told_as_soon_as_github_has_worked_it_out(
+    there: Town,
+) -> None:
     there.github.sandbox.world.mergeability_takes_looks = 3  # the first two are those of the push itself
     morgan = there.github.as_user("morgan")
     number, pull = await there.to_review()
     await morgan.commit("main", {"NOTES.md": "One thing.\n"}, "Note on the default branch")
     await there.bot.quiet()
     assert await there.words(pull["number"]) == [], "nothing conflicts"
-    await morgan.commit(f"skill/issue-{number}", {"NOTES.md": "Another thing.\n"}, "Note on the branch")
+
+    written = {f"skills/release-notes/{name}": "By hand.\n" for name in ("SKILL.md", "notes.md")}
+    await morgan.commit("main", written, "Write the same skill on the default branch")
     await there.github.until(lambda: _said(there, pull["number"], "cannot be merged as it is"), 60)
+    await there.github.until(lambda: _said(there, number, "conflicts with the default branch"), 60)
+    await morgan.commit("main", dict.fromkeys(written), "Take it away again")
+    await there.github.until(lambda: _said(there, number, "Merging it finishes the request"), 60)
     await there.bot.quiet()
+    assert "conflicts with the default branch" not in (await there.words(number))[0]
+    assert len(await there.words(pull["number"])) == 1
+
+    await morgan.commit(f"skill/issue-{number}", {"NOTES.md": "Another thing.\n"}, "Note on the branch")
+    await there.github.until(lambda: _said(there, number, "conflicts with the default branch"), 60)
+    await there.bot.quiet()
+    assert len(await there.words(pull["number"])) == 2
     assert "conflicts with the default branch" in (await there.words(number))[0]
     await there.assert_nothing_twice(pull["number"])
 

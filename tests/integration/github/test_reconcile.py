@@ -350,6 +350,22 @@ async def test_a_conflict_with_the_default_branch_is_heard(outage: Outage) -> No
     assert await outage.heard() == []
 
 
+async def test_a_conflict_that_comes_back_is_heard_again_although_github_does_not_know_it_at_the_first_look(
+    outage: Outage,
+) -> None:
+    number, pull = await outage.published()
+    at = "/contents/skills/release-notes/SKILL.md"
+    there = await outage.town.ask("PUT", at, message="Same place", content="eA==", branch="main")
+    outage.later()
+    (event,) = await outage.heard()
+    assert isinstance(event, ev.PullPushed)
+    assert (event.head_sha, event.conflicts) == (pull.head_sha, True)
+    await outage.town.ask("PUT", at, message="On", content="eQ==", sha=there["content"]["sha"], branch="main")
+    assert await outage.heard() == [], "the same conflict"
+    outage.change(number, conflict=False, updated_at=outage.town.sandbox.world.clock.now())
+    assert [type(each) for each in await outage.heard()] == [ev.PullPushed]
+
+
 # --- deliveries ------------------------------------------------------------------------------------------------------
 
 

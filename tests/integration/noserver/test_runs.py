@@ -183,6 +183,7 @@ async def test_the_schedule_starts_reminds_and_expires(tmp_path: Path) -> None:
         assert (await here.job(number)).status is JobStatus.EXPIRED
         commit = here.commit
         assert (await here.run("schedule")).said == "nothing to do"
+        assert (await here.run("push")).said == "nothing to do", "a push is a reason to look after everything"
         assert here.commit == commit
 
 

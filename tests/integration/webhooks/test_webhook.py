@@ -191,6 +191,7 @@ async def test_a_large_delivery_within_the_limit_is_stored(intake: Intake) -> No
     ("event", "payload"),
     [
         ("push", {"repository": {"id": 7}}),
+        ("push", {"ref": "refs/heads/topic", "repository": {"id": 7, "default_branch": "main"}}),
         ("issues", {**ISSUE, "action": "pinned"}),
         ("issues", {**ISSUE, "action": None}),
         ("skill_fleet", {**ISSUE, "action": "timer"}),
@@ -204,6 +205,20 @@ async def test_events_that_change_no_request_are_answered_and_forgotten(
     status, reason = await intake.post(body, headers(body, X_GitHub_Event=event))
     assert (status, reason.startswith("ignored")) == (202, True)
     assert intake.store.stored == []
+
+
+async def test_of_a_push_to_the_default_branch_only_its_place_and_its_paths_are_stored(intake: Intake) -> None:
+    repository = {"id": 7, "name": "skills", "owner": {"login": "acme"}, "default_branch": "main"}
+    commits = [{"message": "x" * 9_000, "added": ["a.md"], "modified": [], "removed": []}]
+    push = {"ref": "refs/heads/main", "repository": repository, "installation": {"id": 3}, "commits": commits}
+    body = json.dumps(push).encode()
+    assert await intake.post(body, headers(body, X_GitHub_Event="push")) == (202, "stored")
+    [stored] = intake.store.stored
+    assert (stored.key, stored.repo_id, stored.installation_id) == ("repository:7", 7, 3)
+    assert json.loads(stored.body)["pushed"] == {"paths": ["a.md"]}
+    assert len(stored.body) < 300
+    bare = json.dumps({**push, "repository": {"id": 7, "default_branch": "main"}}).encode()
+    assert (await intake.post(bare, headers(bare, X_GitHub_Event="push")))[0] == 422
 
 
 async def test_a_ping_is_answered(intake: Intake) -> None:

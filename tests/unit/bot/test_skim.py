@@ -67,7 +67,8 @@ PAYLOADS = st.fixed_dictionaries(
     {},
     optional={
         "action": st.sampled_from(ACTIONS) | ODD,
-        "repository": objects(id=ODD),
+        "ref": st.sampled_from(["refs/heads/main", "refs/heads/x"]) | ODD,
+        "repository": objects(id=ODD, default_branch=st.sampled_from(["main", "x"]) | ODD),
         "installation": objects(id=ODD),
         "sender": objects(type=st.sampled_from(["User", "Bot"])),
         "label": objects(name=st.sampled_from(["skill: queued", "skill-request"])),

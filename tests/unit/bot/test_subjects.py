@@ -51,6 +51,7 @@ CASES: list[tuple[str, dict[str, JsonValue], str]] = [
     ("installation", {"installation": {"id": 3}}, "installation:3"),
     ("installation_repositories", {"installation": {"id": 3}}, "installation:3"),
     ("repository", REPO, "repository:7"),
+    ("push", REPO, "repository:7"),
 ]
 
 
@@ -73,7 +74,7 @@ def test_an_event_names_its_job(event: str, payload: dict[str, JsonValue], key: 
         ("check_suite", {**REPO, "check_suite": {"head_sha": "../../x", "pull_requests": []}}),
         ("check_run", {**REPO, "check_run": {"head_sha": "ab" * 20, "pull_requests": []}}),
         ("installation", {}),
-        ("push", REPO),
+        ("fork", REPO),
     ],
 )
 def test_an_event_that_names_nothing_is_an_error_that_says_what_is_missing(
@@ -100,7 +101,22 @@ def test_labels_that_show_a_state_say_nothing(label: str, kept: bool) -> None:
     assert is_accepted("issues", "unlabeled", {"label": {"name": label}}) is kept
 
 
+@pytest.mark.parametrize(
+    ("ref", "default", "kept"),
+    [
+        ("refs/heads/main", "main", True),
+        ("refs/heads/skill/issue-5", "main", False),
+        ("refs/tags/main", "main", False),
+        ("refs/heads/None", None, False),
+        (None, "main", False),
+    ],
+)
+def test_of_pushes_only_those_to_the_default_branch_are_kept(ref: JsonValue, default: JsonValue, kept: bool) -> None:
+    assert is_accepted("push", "", {"ref": ref, "repository": {"id": 7, "default_branch": default}}) is kept
+
+
 def test_a_shared_event_names_whom_it_concerns() -> None:
+    assert concerned("push", b'{"repository":{"id":7}}') == (None, [7])
     assert concerned("installation", b'{"installation":{"id":3}}') == (3, [])
     assert concerned("repository", b'{"repository":{"id":7}}') == (None, [7])
     removed = b'{"installation":{"id":3},"repositories_removed":[{"id":7},{"id":"x"},null]}'

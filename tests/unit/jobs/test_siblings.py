@@ -105,6 +105,54 @@ def test_only_what_can_change_the_answer_is_a_reason_to_ask() -> None:
     assert not review.may_conflict_now(make.job(JobStatus.RUNNING, pull=make.PULL), pushed), "the next commit decides"
 
 
+@pytest.mark.parametrize(
+    ("paths", "asks"),
+    [
+        (None, True),
+        (("docs/a.md", "skills/release-notes/references/a.md"), True),
+        (("README.md",), True),
+        (("skills/README.md",), True),
+        ((".claude-plugin/marketplace.json",), True),
+        (("skills/release-notes-2/SKILL.md", "src/main.c", "docs/README.md"), False),
+        ((), False),
+    ],
+)
+def test_a_push_to_the_default_branch_is_a_reason_where_it_touches_what_the_pull_request_touches(
+    paths: tuple[str, ...] | None, asks: bool
+) -> None:
+    pushed = ev.BasePushed(paths=paths)
+    assert review.may_conflict_now(_in_review(), pushed) is asks
+    assert review.may_conflict_now(_conflicting(), pushed) is asks, "it may be resolved by now"
+    assert not review.may_conflict_now(make.job(JobStatus.RUNNING, pull=make.PULL), pushed)
+    assert decide(_in_review(), pushed, make.facts()).effects == ()
+
+
+def test_a_conflict_that_the_default_branch_took_back_is_not_shown_any_more() -> None:
+    decision = decide(_conflicting(), ev.Compared(head_sha=HEAD, conflicts=False), make.facts())
+    assert decision.job is not None
+    assert not decision.job.conflict
+    [status] = [effect for effect in decision.effects if isinstance(effect, fx.ShowStatus)]
+    assert "conflicts" not in status.body
+
+
+def test_our_own_commit_is_compared_with_the_base_a_moment_later() -> None:
+    """The base may have moved while the phase ran, and of our own pushes nobody tells us."""
+    job = _in_review().with_(status=JobStatus.RUNNING)
+    publish = fx.Publish(
+        key="publish:1", issue_number=12, branch=make.PULL.branch, draft=make.draft(), commit_message="m", title="t",
+        body="b",
+    )  # fmt: skip
+    done = fx.Published(pull_number=13, head_sha="c" * 40, url="")
+    assert _settled(job, publish, done).look_at == make.NOW + LOOKS[0]
+    assert _settled(job.with_(pull=None), publish, done).look_at is None, "a branch that has just begun at the base"
+
+
+def _settled(job: Job, effect: fx.Publish, result: fx.Published) -> Job:
+    after = settle(job, effect, result, make.facts()).job
+    assert after is not None
+    return after
+
+
 def test_a_look_is_forgotten_when_the_review_is_over() -> None:
     waiting = decide(_in_review(), ev.Compared(head_sha=HEAD, conflicts=None), make.facts()).job
     assert waiting is not None

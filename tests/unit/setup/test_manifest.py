@@ -33,7 +33,7 @@ def test_every_permission_says_what_it_is_for() -> None:
         assert permission.without, permission.name
 
 
-def test_the_app_hears_seven_events_and_installation_events_are_implicit() -> None:
+def test_the_app_hears_eight_events_and_installation_events_are_implicit() -> None:
     assert EVENTS == (
         "issues",
         "issue_comment",
@@ -42,6 +42,7 @@ def test_the_app_hears_seven_events_and_installation_events_are_implicit() -> No
         "pull_request_review_comment",
         "check_run",
         "check_suite",
+        "push",
     )
 
 
