@@ -7,12 +7,14 @@ needs. That both find the same blocks is a property test; whoever changes this r
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
-from itertools import accumulate
-from types import FunctionType
+from itertools import accumulate, repeat
+from operator import add, sub
+from types import FunctionType, SimpleNamespace
 from typing import Literal
 
-from markdown_it import MarkdownIt
+from markdown_it import MarkdownIt, helpers
 from markdown_it.common.utils import MD_TRIM_CHARS
 from markdown_it.rules_block import StateBlock, blockquote, reference
 from markdown_it.rules_block.html_block import HTML_SEQUENCES
@@ -28,6 +30,7 @@ _RULE = re.compile(r"([*_-])[ \t]*(?:\1[ \t]*){2,}\Z")
 _HEADING = re.compile(r"(#{1,6})(?=[ \t]|\Z)")
 _FENCE = re.compile(r"`{3,}(?=[^`]*\Z)|~{3,}")
 _COLUMN = re.compile(r":?-+:?")
+_CLOSING = {mark: re.compile(rf"\n {{0,3}}({mark}{{3,}})[ \t]*(?=\n|\Z)") for mark in "`~"}
 
 
 def read_blocks(parser: MarkdownIt, source: str, environment: dict[str, object], first_line: int) -> list[Block]:
@@ -38,13 +41,29 @@ def read_blocks(parser: MarkdownIt, source: str, environment: dict[str, object],
 
 
 def prepare(parser: MarkdownIt) -> None:
-    """Makes the library's rules for quotes and definitions ask the rules here for what is inside, and what ends them.
+    """Makes the library's rules for quotes, definitions and links ask the functions here.
 
     A parser so prepared reads blocks by `read_blocks` only.
     """
     chains = {"blockquote": [_ends_quote], "reference": [_ends_text]}
     parser.block.ruler.getRules = chains.__getitem__  # type: ignore[method-assign, assignment]
     parser.block.tokenize = _tokenize  # type: ignore[method-assign, assignment]
+    parser.helpers = SimpleNamespace(  # type: ignore[assignment]
+        parseLinkLabel=helpers.parseLinkLabel,
+        parseLinkTitle=helpers.parseLinkTitle,
+        parseLinkDestination=_destination,
+    )
+
+
+_PLAIN_DESTINATION = re.compile(r"[^\x00-\x20\x7f<>()\\&]+(?=[) ])")
+
+
+def _destination(text: str, start: int, end: int) -> object:
+    """Where a link leads; the library's function looks at every character, for the sake of a few of them."""
+    plain = _PLAIN_DESTINATION.match(text, start, end)
+    if plain is None:
+        return helpers.parseLinkDestination(text, start, end)
+    return SimpleNamespace(ok=True, pos=plain.end(), str=plain[0])
 
 
 class BlockState(StateBlock):
@@ -56,8 +75,9 @@ class BlockState(StateBlock):
         lines = source.split("\n")
         if not lines[-1].strip(" \t"):
             lines.pop()
-        shifts = [len(line) - len(line.lstrip(" \t")) for line in lines]
-        self.bMarks = [0, *accumulate([len(line) + 1 for line in lines])]
+        lengths = list(map(len, lines))
+        shifts = list(map(sub, lengths, map(len, map(str.lstrip, lines, repeat(" \t")))))
+        self.bMarks = [0, *accumulate(map(add, lengths, repeat(1)))]
         self.eMarks = [begin - 1 for begin in self.bMarks[1:]]
         self.bMarks[-1] = len(source)  # the line after the last, so that rules may look there
         self.eMarks.append(len(source))
@@ -87,9 +107,10 @@ class BlockState(StateBlock):
     ) -> None:
         """Adds a leaf block of the given lines, 0-based in the text."""
         lists, first = self.lists, self.first_line
-        ordered = bool(lists) and lists[-1] and kind in _TEXT
+        depth = len(lists)
+        ordered = depth > 0 and lists[-1] and kind in _TEXT
         self.blocks.append(
-            Block(kind, text, line + first, end + first, self.quotes > 0, len(lists), level,
+            Block(kind, text, line + first, end + first, self.quotes > 0, depth, level,
                   info, markup, self.section, ordered)
         )  # fmt: skip
         if level:
@@ -228,7 +249,14 @@ def _fence(state: BlockState, line: int, end: int, silent: bool) -> bool:
     marker, indent = markup[0], state.blkIndent
     below = line + 1
     closed = False
-    while below < end:
+    if not indent and not state.quotes and end == state.lineMax:
+        below = end
+        for found in _CLOSING[marker].finditer(source, ends[line]):
+            if len(found[1]) >= len(markup):
+                below = bisect_right(begins, found.start())
+                closed = True
+                break
+    while not closed and below < end:
         start, stop = begins[below] + shifts[below], ends[below]
         if start < stop:
             if columns[below] < indent:

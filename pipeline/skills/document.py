@@ -10,7 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import add
 from typing import TYPE_CHECKING
 
 from pipeline.skills.findings import Edit, Span
@@ -59,7 +60,7 @@ class LineMap:
     def of(cls, text: str) -> LineMap:
         lines = text.split("\n")
         lines.pop()
-        return cls((0, *accumulate([len(line) + 1 for line in lines])), len(text))
+        return cls((0, *accumulate(map(add, map(len, lines), repeat(1)))), len(text))
 
     @property
     def count(self) -> int:
@@ -193,7 +194,7 @@ def _split(text: str, lines: LineMap) -> SkillDocument:
         return SkillDocument(text, lines, tuple(problems))
     yaml_start, yaml_end = lines.offset(opening + 1), lines.offset(closing)
     yaml = compose(text[yaml_start:yaml_end], line_offset=opening, offset=yaml_start)
-    for line in range(opening + 1, closing):
+    for line in range(opening + 1, closing) if "..." in text[yaml_start:yaml_end] else ():
         content = text[lines.offset(line) : lines.line_end(line)]
         if content.startswith("...") and not content[3:].strip():
             message = "`...` ends the YAML here; what follows in the frontmatter is ignored"

@@ -171,16 +171,15 @@ class Markdown:
     def _inline(self) -> tuple[tuple[Link, ...], tuple[Comment, ...]]:
         links: list[Link] = []
         comments: list[Comment] = []
-        blocks = self.blocks
-        defines = "references" in self.environment
-        for block in blocks:
+        defines = bool(self.blocks) and "references" in self.environment
+        for block in self._joined.near([[[b"[" if defines else b"](", b"<"]]]):
             kind, text = block.kind, block.text
             if kind is BlockKind.HTML:
                 comments.extend(self._comments(text, block))
-            elif kind is BlockKind.FENCE or kind is BlockKind.CODE:
-                continue
-            elif len(text) <= MAX_INLINE and (
-                "](" in text or (defines and "[" in text) or ("<" in text and _may_link(text))
+            elif (
+                kind not in (BlockKind.FENCE, BlockKind.CODE)
+                and len(text) <= MAX_INLINE
+                and ("](" in text or (defines and "[" in text) or ("<" in text and _may_link(text)))
             ):
                 self._read_inline(block, links, comments)
         return tuple(links), tuple(comments)
@@ -419,6 +418,10 @@ def _blank(text: str) -> str:
 
 
 _PARSER: MarkdownIt | None = None
+_IDLE = ["newline", "emphasis", "entity", "balance_pairs", "fragments_join"]
+"""What decides nothing about links and comments, which bind tighter than emphasis."""
+_TELLING = re.compile(r"[\\`\[\]<]|!(?=\[)")
+"""Where the other inline rules may find something; text up to there is passed over in one step."""
 
 
 def _parser() -> MarkdownIt:
@@ -429,7 +432,8 @@ def _parser() -> MarkdownIt:
 
         from pipeline.skills.block_rules import prepare
 
-        parser = MarkdownIt("commonmark").enable("table")
+        parser = MarkdownIt("commonmark").enable("table").disable(_IDLE)
+        parser.inline.terminator_re = _TELLING
         parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
         parser.validateLink = lambda url: True  # type: ignore[method-assign]
         prepare(parser)

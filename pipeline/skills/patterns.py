@@ -80,7 +80,12 @@ class Hint:
 
     def near(self, words: Words) -> list[list[list[bytes]]]:
         """What a passage of a text of these words must hold to match: of each list of an alternative one text."""
-        return [sorted([each.present(words) for each in sets], key=len) for sets in self._allowed(words)]
+        return [sorted([each.present(words) for each in sets], key=_frequency) for sets in self._allowed(words)]
+
+
+def _frequency(texts: list[bytes]) -> float:
+    """How often one of some texts is to be expected, as far as their lengths tell: what is rare is looked for first."""
+    return sum([0.25 ** len(text) for text in texts])
 
 
 def _one_of(texts: str) -> OneOf:

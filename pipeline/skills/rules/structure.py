@@ -216,8 +216,9 @@ def fences_are_closed(skill: Subject) -> Iterator[Problem]:
                 continue
             last = min(block.end_line - 1, page.lines.count)
             content = page.text[page.lines.offset(last) : page.lines.line_end(last)].strip()
-            if content != block.markup:
-                content = content.lstrip("> ").strip()
+            if content == block.markup and last > block.line:
+                continue
+            content = content.lstrip("> ").strip()
             closed = last > block.line and len(content) >= len(block.markup) and not content.strip(block.markup[0])
             if not closed and (page.lines.count - last <= 1 or (not block.list_depth and not block.quoted)):
                 span = page.lines.line_span(block.line)

@@ -7,6 +7,7 @@ from markdown_it import MarkdownIt
 
 from pipeline.skills.block_rules import prepare, read_blocks
 from pipeline.skills.markdown import Block, BlockKind
+from pipeline.skills.markdown import _parser as link_parser
 
 BLANKS = [" ", "  ", "    ", "\t", "\n", "\n\n", "\n", "\u00a0", "\x0b", "\ufeff"]
 LISTS = ["- ", "* ", "+ ", "1. ", "2) ", "10. ", "2. ", "- [ ] ", "> ", ">"]
@@ -82,3 +83,65 @@ def test_any_mixture_of_block_markers_gives_the_same_blocks(source):
 )
 def test_lists_quotes_tables_and_underlines_give_the_same_blocks(source):
     assert by_us(source) == by_the_library(source)
+
+
+LINKS = [
+    "[",
+    "]",
+    "(",
+    ")",
+    "](",
+    "![",
+    "](a.md)",
+    "[a](b)",
+    "[x]",
+    "<",
+    ">",
+    "<http://a.b>",
+    "<!-- c -->",
+    "<a b='c'>",
+]
+AROUND = [
+    "*",
+    "**",
+    "_",
+    "`",
+    "``",
+    "\\",
+    "&amp;",
+    "&",
+    "\n",
+    "  \n",
+    " ",
+    '"t"',
+    "'t'",
+    "é",
+    "a",
+    "b.md",
+    "#h",
+    "\x00",
+    "\x7f",
+]
+
+
+def targets(parser: MarkdownIt, text: str) -> list[tuple[str, ...]]:
+    """The links, images and pieces of HTML of a text, in order."""
+    found: list = []
+    parser.inline.parse(text, parser, {"references": {"X": {"href": "x.md", "title": ""}}}, tokens := [])
+    for token in tokens:
+        if token.type == "link_open":
+            found.append(("link", token.attrs["href"], token.attrs.get("title", "")))
+        elif token.type == "image":
+            found.append(("image", token.attrs["src"], token.attrs.get("title", ""), token.content))
+        elif token.type == "html_inline":
+            found.append(("html", token.content))
+    return found
+
+
+@given(st.lists(st.sampled_from([*LINKS, *AROUND]), max_size=30).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_links_and_comments_are_those_the_library_finds_with_all_its_rules(text):
+    plain = MarkdownIt("commonmark")
+    plain.normalizeLink = lambda url: url
+    plain.validateLink = lambda url: True
+    assert targets(link_parser(), text) == targets(plain, text)
