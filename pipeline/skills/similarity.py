@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 _WORD = re.compile(r"[^\W_]+")
+_HAN_OR_KANA = re.compile("[\u3040-\U0010ffff]")
 _STOP_WORDS = """
 a about all also an and any are as asks at be been but by can could do does for from has have how i if in into
 is it its like may more most need needs new not of on one or other our out over own shall should skill skills
@@ -23,14 +24,31 @@ def words(text: str) -> Iterator[str]:
     """The content words of a text: lower case, stop words dropped, plural and verb endings cut, han and kana by
     pairs.
     """
+    if _HAN_OR_KANA.search(text) is None:
+        yield from [stem for word in _WORD.findall(text.lower()) if (stem := _STEMS[word])]
+        return
     for word in _WORD.findall(text.lower()):
-        if not word.isascii() and any(ord(c) >= 0x3040 for c in word):
+        if _HAN_OR_KANA.search(word):
             yield from (word[i : i + 2] for i in range(max(1, len(word) - 1)))
-        elif word not in _STOP and len(word) > 1:
-            yield _stem(word)
+        elif stem := _STEMS[word]:
+            yield stem
 
 
-@lru_cache(maxsize=20_000)
+class _Stems(dict[str, str]):
+    """The stems of words, each found once; a stop word and a single letter have none. Bounded: it starts anew."""
+
+    MOST = 20_000
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= self.MOST:
+            self.clear()
+        stem = self[word] = _stem(word) if word not in _STOP and len(word) > 1 else ""
+        return stem
+
+
+_STEMS = _Stems()
+
+
 def _stem(word: str) -> str:
     for ending, least in (("ies", 5), ("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
         if word.endswith(ending) and len(word) >= least and not word.endswith("ss"):
@@ -58,6 +76,7 @@ class TextIndex:
         self._frequency: Counter[str] = Counter()
         for count in counts:
             self._frequency.update(count.keys())
+        self._rarity: dict[str, float] = {}
         self._vectors = [self._weigh(count) for count in counts]
         self._known_heads: dict[float, tuple[list[list[str]], dict[str, list[int]]]] = {}
 
@@ -71,11 +90,14 @@ class TextIndex:
         return postings
 
     def _weigh(self, count: Counter[str]) -> dict[str, float]:
-        weights = {
-            word: (1 + math.log(times)) * (math.log((1 + self._documents) / (1 + self._frequency[word])) + 1)
-            for word, times in sorted(count.items())
-        }
-        length = math.sqrt(sum(weight * weight for weight in weights.values()))
+        rarity = self._rarity
+        weights: dict[str, float] = {}
+        for word, times in sorted(count.items()):
+            rare = rarity.get(word)
+            if rare is None:
+                rare = rarity[word] = math.log((1 + self._documents) / (1 + self._frequency[word])) + 1
+            weights[word] = rare if times == 1 else (1 + math.log(times)) * rare
+        length = math.sqrt(sum([weight * weight for weight in weights.values()]))
         return {word: weight / length for word, weight in weights.items()} if length else {}
 
     def rank(self, query: Iterable[str]) -> list[Match]:
@@ -89,7 +111,7 @@ class TextIndex:
         found: list[Match] = []
         for other in sorted({number for word in heads[index] for number in holders[word]} - {index}):
             theirs = self._vectors[other]
-            score = round(sum(weight * theirs.get(word, 0.0) for word, weight in vector.items()), 6)
+            score = round(sum([weight * theirs[word] for word, weight in vector.items() if word in theirs]), 6)
             if score >= at_least:
                 found.append(Match(other, score))
         return sorted(found, key=lambda match: (-match.score, match.index))
@@ -103,10 +125,12 @@ class TextIndex:
         if at_least not in self._known_heads:
             heads: list[list[str]] = []
             holders: dict[str, list[int]] = {}
+            rarest_first = sorted(self._frequency, key=lambda word: (self._frequency[word], word))
+            place = {word: number for number, word in enumerate(rarest_first)}
             for number, vector in enumerate(self._vectors):
                 rest = 1.0
                 head: list[str] = []
-                for word in sorted(vector, key=lambda w: (self._frequency[w], w)):
+                for word in sorted(vector, key=place.__getitem__):
                     if rest < (at_least - 1e-5) ** 2:
                         break
                     rest -= vector[word] ** 2

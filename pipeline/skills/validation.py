@@ -30,6 +30,9 @@ PARALLEL_FROM = 100
 CHECKED_FIRST = 16
 """Skills checked before other processes are started, so that they inherit what is made at its first use."""
 
+LARGEST_SHARE = 32
+"""Skills that another process checks before it tells what it found."""
+
 Progress = Callable[[int, int], None]
 """Called with skills done and skills in all."""
 
@@ -162,7 +165,17 @@ def _checked(
     forks = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if forks else None)
     with context.Pool(min(workers, len(rest)), _start_worker, (tree, options)) as pool:
-        yield from pool.imap(_check_there, rest, chunksize=max(1, min(32, len(rest) // (workers * 4))))
+        for chunk in pool.imap(_check_there, _shares(rest, workers)):
+            yield from chunk
+
+
+def _shares(directories: Sequence[str], workers: int) -> Iterator[Sequence[str]]:
+    """The folders in shares that get smaller, so that all workers end at about the same time."""
+    start = 0
+    while start < len(directories):
+        size = min(LARGEST_SHARE, max(1, (len(directories) - start) // (workers * 4)))
+        yield directories[start : start + size]
+        start += size
 
 
 def _usable_cores() -> int:
@@ -185,9 +198,9 @@ def _start_worker(tree: DiskTree, options: Options) -> None:
     _there = (tree, options, tuple(all_rules().values()))
 
 
-def _check_there(directory: str) -> tuple[SkillReport, SkillSummary]:
+def _check_there(directories: Sequence[str]) -> list[tuple[SkillReport, SkillSummary]]:
     tree, options, rules = _there
-    return check_skill(tree, directory, rules, options)
+    return [check_skill(tree, directory, rules, options) for directory in directories]
 
 
 def without_baseline(

@@ -168,8 +168,9 @@ def descriptions_differ(repository: Repository) -> Iterator[RepositoryProblem]:
 )
 def bodies_differ(repository: Repository) -> Iterator[RepositoryProblem]:
     first: dict[str, SkillSummary] = {}
+    holders = Counter(skill.digest for skill in repository.skills)
     for skill in repository.skills:
-        if not skill.digest or not skill.description or _is_link(repository, skill):
+        if holders[skill.digest] < 2 or not skill.digest or not skill.description or _is_link(repository, skill):
             continue
         other = first.setdefault(skill.digest, skill)
         if other is not skill and not _is_mirror(skill.path, other.path) and skill.path in repository.subjects:
