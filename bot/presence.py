@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from bot.commands import grammar
+from bot.jobs import lifecycle
 from bot.jobs.effects import Effect, EffectResult, React
 from bot.jobs.events import Commented, InboxRow
 from bot.jobs.identity import BotIdentity
 from bot.jobs.intake import interpret
-from bot.jobs.job import WAITING, Job, JobStatus, Repository
+from bot.jobs.job import Job, Repository
 from bot.store.arrivals import StoredEvent
 from bot.store.keys import is_job
 
@@ -57,8 +58,11 @@ class Presence:
     def _is_for_us(self, comment: Commented, job: Job) -> bool:
         if grammar.parse(comment.body, self._identity.login).commands:
             return True
-        asked = job.status in WAITING or job.status is JobStatus.EXPIRED
-        return asked and comment.actor.login == job.requester and comment.comment_id > job.checkpoint_comment_id
+        return (
+            lifecycle.hears_answers(job)
+            and comment.actor.login == job.requester
+            and comment.comment_id > job.checkpoint_comment_id
+        )
 
 
 def inbox_row(stored: StoredEvent) -> InboxRow:

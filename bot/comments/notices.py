@@ -179,6 +179,14 @@ def issue_gone(reason: str) -> str:
     )
 
 
+def was_out_of_reach(login: str, reason: str) -> str:
+    """To somebody who speaks where the work ended without a word, because none could be said then."""
+    return (
+        f"{mention(login)}, I had to stop here: {_sentence(reason[:1].upper() + reason[1:])} {command(Verb.RETRY)} by "
+        f"{COMMANDS[Verb.RETRY].who} takes this up where it was; please say it again after that."
+    )
+
+
 def answer_edited(login: str) -> str:
     return (
         f"{mention(login)}, you edited an answer that I had already used, so the edit changes nothing. "

@@ -14,7 +14,7 @@ from bot.jobs import effects as fx
 from bot.jobs import events as ev
 from bot.jobs import lifecycle, review
 from bot.jobs.decision import Turn
-from bot.jobs.job import CANCELLABLE, ENDED, RETRYABLE, WAITING, JobStatus
+from bot.jobs.job import CANCELLABLE, ENDED, RETRYABLE, JobStatus
 from pipeline.checkpoints import Answer, AnswerKind
 from pipeline.journey import AnswerError, StaleApproval, answer
 from pipeline.models import Feedback
@@ -133,13 +133,12 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
         turn.say_once(f"command_in_code:{event.actor.login}", notices.command_in_code(), _where(event))
         return
     checkpoint = job.journey.checkpoint
-    open_now = job.status in WAITING or job.status is JobStatus.EXPIRED
     if event.on_pull:
         review.said_after_closing(turn, event, text)
         return
     if event.comment_id <= job.checkpoint_comment_id:
         return
-    if checkpoint is None or not open_now:
+    if checkpoint is None or not lifecycle.hears_answers(job):
         _too_late(turn, event)
         return
     verb, kind = _FREE_TEXT[checkpoint.kind]
@@ -156,8 +155,12 @@ def _free_text(turn: Turn, event: ev.Commented, text: str) -> None:
 
 
 def _too_late(turn: Turn, event: ev.Commented) -> None:
-    """Somebody else's answer, or an earlier one, came first and is being worked on: they could not know."""
+    """Somebody else's answer, or an earlier one, came first and is being worked on, or the work stopped without a
+    word: they could not know."""
     job = turn.job
+    if lifecycle.was_out_of_reach(job) and isinstance(_verdict(turn, COMMANDS[Verb.ANSWER], event), Allowed):
+        text = notices.was_out_of_reach(event.actor.login, lifecycle.why_gone(job))
+        turn.say_once(f"out_of_reach:{job.moves}", text)
     if job.status is not JobStatus.RUNNING or job.journey.in_review or not job.heard or event.comment_id in job.heard:
         return
     if isinstance(_verdict(turn, COMMANDS[Verb.ANSWER], event), Allowed):
@@ -185,7 +188,7 @@ def _answer(turn: Turn, event: ev.Commented, kind: AnswerKind, text: str, key: s
         review.take_feedback(turn, feedback)
         _react(turn, event.comment_id, "eyes")
         return
-    if job.status not in WAITING and job.status is not JobStatus.EXPIRED:
+    if not lifecycle.hears_answers(job):
         _not_now(turn, event, kind, key)
         return
     if kind == "approve" and not text.strip() and event.comment_id <= job.checkpoint_comment_id:

@@ -15,6 +15,7 @@ from pipeline.journey import Failure, Journey, retry
 _BY_LABEL = "label_removed"
 _BY_CLOSING = "issue_closed"
 _GONE = "gone"
+_FOR_GOOD = frozenset({reasons.issue_deleted(), reasons.issue_transferred()})
 
 
 def new_job(event: ev.Labelled, facts: Facts) -> Job:
@@ -110,6 +111,21 @@ def gone(turn: Turn, reason: str) -> None:
 
 def is_gone(job: Job) -> bool:
     return job.ended_reason.startswith(_GONE)
+
+
+def was_out_of_reach(job: Job) -> bool:
+    """Did the work end because nothing could be written for a time? An issue that was deleted or moved stays away."""
+    return job.status is JobStatus.CANCELLED and is_gone(job) and why_gone(job) not in _FOR_GOOD
+
+
+def why_gone(job: Job) -> str:
+    return job.ended_reason.removeprefix(f"{_GONE}: ")
+
+
+def hears_answers(job: Job) -> bool:
+    """Does an answer count? A question outlives its expiry, and a time in which nothing could be written."""
+    back = was_out_of_reach(job) and job.journey.checkpoint is not None
+    return job.status in WAITING or job.status is JobStatus.EXPIRED or back
 
 
 def timer_due(turn: Turn, event: ev.TimerDue) -> None:

@@ -78,9 +78,12 @@ def _may_apply(turn: Turn, words: str) -> bool:
 def _may_refine(turn: Turn, actor: Actor) -> bool:
     """May these words become a commit? The requester, who is heard everywhere else, is told once how they can."""
     facts, job = turn.facts, turn.job
+    verdict = check_review(actor=actor, role=facts.role, code_owners=facts.code_owners)
+    if lifecycle.was_out_of_reach(job) and job.pull is not None and isinstance(verdict, Allowed):
+        text = notices.was_out_of_reach(actor.login, lifecycle.why_gone(job))
+        turn.say_once(f"out_of_reach:{job.moves}", text, job.pull.number)
     if job.status not in {JobStatus.IN_REVIEW, JobStatus.RUNNING}:
         return False
-    verdict = check_review(actor=actor, role=facts.role, code_owners=facts.code_owners)
     if not isinstance(verdict, Allowed) and actor.login == job.requester and job.pull is not None:
         text = notices.review_not_heard(actor.login, verdict.reason)
         turn.say_once(f"review_not_heard:{actor.login}", text, job.pull.number)

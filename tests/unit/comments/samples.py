@@ -480,6 +480,7 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.review_not_heard": notices.review_not_heard(
             "ada", say("Review comments are acted on when they come from people with write permission.")
         ),
+        "notices.was_out_of_reach": notices.was_out_of_reach("ada", "the repository was archived"),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }

@@ -161,6 +161,36 @@ def test_where_nothing_can_be_written_nothing_is_tried(reason: str) -> None:
         assert decision.effects == ()
 
 
+ARCHIVED = ev.IssueGone(reason="the repository was archived")
+
+
+def test_a_question_that_outlived_an_archive_is_answered_as_ever() -> None:
+    waiting = make.job(JobStatus.PENDING_USER_INPUT, make.at_clarify(), checkpoint_comment_id=500)
+    answered, words = after(waiting, (ARCHIVED, Role.NONE), (make.comment("One.", make.RILEY, 501), Role.READ))
+    assert (answered.status, answered.ended_reason, words) == (JobStatus.RUNNING, "", [])
+    deleted = ev.IssueGone(reason="the issue was deleted", only_the_issue=True)
+    gone, _ = after(waiting, (deleted, Role.NONE), (make.comment("One.", make.RILEY, 501), Role.READ))
+    assert gone.status is JobStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("job", "spoken"),
+    [
+        (make.job(JobStatus.RUNNING), (make.comment("And now?", make.RILEY, 501), Role.READ)),
+        (in_review(), REQUESTED),
+    ],
+    ids=["while it ran", "in review"],
+)
+def test_who_speaks_where_the_work_had_to_stop_is_told_once_how_it_goes_on(
+    job: Job, spoken: tuple[ev.Event, Role]
+) -> None:
+    _, words = after(job, (ARCHIVED, Role.NONE), spoken, spoken)
+    assert len(words) == 1
+    assert "I had to stop here: The repository was archived. `/skill retry` by" in words[0]
+    _, strangers = after(job, (ARCHIVED, Role.NONE), (make.comment("Hm.", make.SAM, 501), Role.NONE))
+    assert strangers == []
+
+
 def test_a_request_that_was_out_of_reach_goes_on_by_retry() -> None:
     gone = decide(at_preview(), ev.IssueGone(reason="the repository was archived"), make.facts()).job
     back, _ = after(gone, (make.comment("/skill retry", make.MORGAN, 501), Role.ADMIN))
