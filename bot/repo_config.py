@@ -7,10 +7,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from bot import plain_config
 from pipeline.journey import PipelineOptions
 from pipeline.skills.rules.registry import Profile
 
-PATH = ".github/skill-fleet.yml"
+PATH = plain_config.PATH
 MAX_BYTES = 64 * 1024
 TOO_LARGE = f"The file is larger than {MAX_BYTES // 1024} KiB."
 
@@ -20,7 +21,7 @@ class RepoConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    label: str = Field("skill-request", min_length=1, max_length=50, description="marks an issue as a request")
+    label: str = Field(plain_config.LABEL, min_length=1, max_length=50, description="marks an issue as a request")
     pipeline: PipelineOptions = Field(PipelineOptions(), description="how requests are worked on")
     model: str = Field(
         "", max_length=200, description="PROVIDER/NAME, one that the operator allows; empty: the service's own"

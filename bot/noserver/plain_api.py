@@ -35,14 +35,15 @@ def ask(url: str, token: Secret, body: object = None) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def token_to_talk(api: str, repository: str, app_id: str, key: Secret, now: float) -> Secret:
-    """A token of the App that may comment and react in one repository (`owner/name`). Raises OSError, ValueError,
-    KeyError, CalledProcessError."""
+def token_to_talk(repository_api: str, permission: str, app_id: str, key: Secret, now: float) -> Secret:
+    """A token of the App that may write in one respect in one repository (`https://…/repos/owner/name`). Raises
+    OSError, ValueError, KeyError, CalledProcessError."""
     claims = {"iat": int(now) - _BACKDATED, "exp": int(now) + _LIFE, "iss": app_id}
     signed = ".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
     app = Secret(f"{signed}.{_encoded(_signature(signed, key))}")
-    installation = ask(f"{api}/repos/{repository}/installation", app)["id"]
-    wanted = {"repositories": [repository.partition("/")[2]], "permissions": {"issues": "write"}}
+    api, _, names = repository_api.rpartition("/repos/")
+    installation = ask(f"{repository_api}/installation", app)["id"]
+    wanted = {"repositories": [names.partition("/")[2]], "permissions": {permission: "write"}}
     return Secret(str(ask(f"{api}/app/installations/{installation}/access_tokens", app, wanted)["token"]))
 
 
