@@ -19,7 +19,8 @@ from bot.engine.claims import Limits
 from bot.engine.dispatcher import Dispatcher, OnStored, Schedule
 from bot.engine.lock import FileLock
 from bot.engine.reaper import Reaper
-from bot.engine.runtime import Advance, Engine, EngineOptions, TaskFailure
+from bot.engine.runtime import Engine, EngineOptions
+from bot.engine.tasks import Advance, TaskFailure
 from bot.health import add_health
 from bot.job_pages.site import add_job_pages
 from bot.jobs.ports import Steps

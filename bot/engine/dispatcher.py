@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import structlog
 
-from bot.engine.runtime import WakeUp, wake_ups_for
+from bot.engine.tasks import WakeUp, wake_ups_for
 from bot.jobs.claim import may_be_lost
 from bot.jobs.events import OWN_EVENT, WORK, InboxRow
 from bot.jobs.job import LIVING, JobStatus

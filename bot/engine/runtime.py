@@ -9,10 +9,10 @@ import asyncio
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -22,8 +22,9 @@ from dbos._serialization import DBOSPortableJSONSerializer
 from sqlalchemy import Connection, select
 
 from bot.engine.claims import APPLICATION, APPLICATION_VERSION, QUEUE, Claims, Limits, in_flight
-from bot.engine.steps import DurableSteps, Records, StepFailedError, is_transient
-from bot.jobs.ports import EventError, NotBeforeError, PassingError, Steps
+from bot.engine.steps import DurableSteps, Records
+from bot.engine.tasks import Advance, TaskFailure, WakeUp
+from bot.jobs.ports import NotBeforeError
 from bot.store.database import Database
 from bot.store.turns import TurnTaking
 
@@ -35,46 +36,12 @@ CLAIMED_AT_ONCE = 4
 CLAIM_PAUSE = 0.02
 PAUSE_AFTER_FAILURE = 1.0
 
-Advance = Callable[[str, str, Steps], Awaitable[None]]
-"""(job key, task id, steps): bring the job as far as it goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFailure:
-    """Why a task failed. `is_passing`: nothing is wrong with its events, they only have to wait."""
-
-    reason: str
-    is_passing: bool = False
-    row: int | None = None
-    """The event whose handling failed; None when it was none in particular."""
-
-    @classmethod
-    def of(cls, error: Exception) -> "TaskFailure":
-        reason = f"{type(error).__qualname__}: {error}"
-        match error:
-            case EventError():
-                return replace(cls.of(error.cause), row=error.row)
-            case StepFailedError():
-                return cls(reason, error.passing)
-            case PassingError():
-                return cls(reason, True)
-        return cls(reason, is_transient(error))
-
-
 OnFailure = Callable[[str, TaskFailure], Awaitable[None]]
 """(job key, why): a task failed."""
 OnPostponed = Callable[[str, datetime], Awaitable[None]]
 """(job key, when): a limit of GitHub's stands in its way and ends then."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WakeUp:
-    """A task to be: for this job, under this id. The same id is the same task, however often it is enqueued."""
-
-    key: str
-    task: str
 
 
 @dataclass(frozen=True)
@@ -316,11 +283,3 @@ async def _advance_workflow(key: str) -> None:
     if _current is None or task is None:
         raise RuntimeError("a task was started outside the engine")
     await _current.run_task(key, task)
-
-
-def wake_ups_for(stored: Iterable[tuple[str, int]]) -> list[WakeUp]:
-    """One wake-up per job for these (key, inbox id), under an id that sorts in the order of arrival."""
-    newest: dict[str, int] = {}
-    for key, id_ in stored:
-        newest[key] = max(id_, newest.get(key, 0))
-    return [WakeUp(key, f"ev:{id_:019d}") for key, id_ in newest.items()]

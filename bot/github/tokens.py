@@ -10,11 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import JsonValue
 
 from bot.github.client import GitHubApi
@@ -22,6 +19,9 @@ from bot.github.errors import ForbiddenError, InvalidError
 from bot.github.models import InstallationToken
 from bot.github.pacing import Clock, Sleep, utc_now
 from bot.github.secrets import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 JWT_LIFE = dt.timedelta(minutes=9)
 JWT_RENEW_AFTER = dt.timedelta(minutes=7)
@@ -85,10 +85,15 @@ class AppCredential:
     def _signed(self, now: dt.datetime) -> Secret:
         issued = now - BACKDATE
         claims = {"iat": int(issued.timestamp()), "exp": int((issued + JWT_LIFE).timestamp()), "iss": self._app_id}
+        import jwt  # with cryptography, loaded only where an App signs: a workflow run may have no App
+
         return Secret(jwt.encode(claims, self._key, algorithm="RS256"))
 
 
-def _loaded(private_key: Secret) -> RSAPrivateKey:
+def _loaded(private_key: Secret) -> "RSAPrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(private_key.reveal().encode(), password=None)
     except (ValueError, TypeError) as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.compose import advancing, authors_of
+from bot.advancing import advancing, authors_of
 from bot.github.missed import RepositoryState
 from bot.github.service import GitHubService
 from bot.jobs.events import InboxRow

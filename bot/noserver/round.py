@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.engine.dispatcher import Dispatcher
-from bot.engine.runtime import WakeUp
+from bot.engine.tasks import WakeUp
 from bot.github.errors import GitHubError
 from bot.github.missed import GRACE
 from bot.github.models import RepositoryRef

@@ -5,7 +5,7 @@ what people say meanwhile. A task that fails is tried again a few times; what is
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,16 +13,13 @@ from pathlib import Path
 
 import structlog
 
-from bot.engine.runtime import TaskFailure
-from bot.jobs.ports import NotBeforeError, Steps
+from bot.engine.tasks import Advance, TaskFailure
+from bot.jobs.ports import NotBeforeError
 from bot.noserver import database
 from bot.noserver.books import Books, LeaseLostError
 from bot.noserver.state import StateError
 from bot.noserver.turn import Pauses, PlainSteps
 from bot.store.stores import Stores
-
-Advance = Callable[[str, str, Steps], Awaitable[None]]
-"""(key, task, steps): `bot.engine.runtime.Advance`, without loading the engine."""
 
 _log = structlog.get_logger(__name__)
 

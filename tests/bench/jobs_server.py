@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from bot.advancing import advancing, authors_of
 from bot.app import Parts
-from bot.compose import advancing, authors_of
 from bot.jobs.effects import Done, Effect, EffectResult, Publish, Published
 from bot.jobs.identity import BotIdentity
 from bot.jobs.job import Repository, Role

@@ -6,7 +6,7 @@ import pytest
 
 from bot.app import Parts, Service
 from bot.engine.dispatcher import Schedule
-from bot.engine.runtime import Advance
+from bot.engine.tasks import Advance
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
 from bot.settings import Settings, load

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 
 from bot.app import Service
 from bot.engine.claims import QUEUE, Claims, Limits
-from bot.engine.runtime import WakeUp
+from bot.engine.tasks import WakeUp
 from bot.jobs.ports import Steps
 from tests.integration.engine.conftest import StartService
 

@@ -13,7 +13,7 @@ from dbos._recovery import recover_pending_workflows
 from dbos._serialization import DBOSPortableJSONSerializer
 from dbos._sys_db import SystemDatabase
 
-from bot.engine.runtime import WakeUp
+from bot.engine.tasks import WakeUp
 from bot.jobs.ports import Steps
 from bot.store.turns import TurnTaking
 from tests.integration.engine.conftest import StartService

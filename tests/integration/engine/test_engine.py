@@ -7,8 +7,8 @@ import pytest
 from pydantic import JsonValue
 
 from bot.app import Service
-from bot.engine.runtime import WakeUp
 from bot.engine.steps import StepFailedError
+from bot.engine.tasks import WakeUp
 from bot.github.errors import Request, RetryAtError
 from bot.github.missed import SyntheticDelivery
 from bot.jobs.ports import Steps, SupersededError

@@ -64,6 +64,14 @@ def test_nothing_has_to_be_installed_for_it() -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, timeout=60)
 
 
+def test_a_run_loads_nothing_that_only_servers_and_apps_need() -> None:
+    """Loading is most of what a run spends: its packages come without bytecode."""
+    spared = {"dbos", "psycopg", "jinja2", "jwt", "cryptography", "dspy", "openai", "alembic", "aiohttp.web"}
+    program = f"import sys, bot.noserver.command, bot.noserver.desk; print({spared!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "set()"
+
+
 async def step(here: Town) -> str:
     """What the step says to the newest event."""
     event, payload = here.waiting.pop()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.compose import read_prompts
+from bot.advancing import read_prompts
 from bot.jobs.job import JobStatus
 from bot.operate import optimize as command
 from bot.settings import SettingsError, load

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.engine.dispatcher import Dispatcher
-from bot.engine.runtime import WakeUp
+from bot.engine.tasks import WakeUp
 from bot.store.inbox import DUE_AT_ONCE, PATIENT_TRIES, POSTPONED, SET_ASIDE, NewEvent, retry_delay
 from bot.store.keys import pull_key
 from bot.store.stores import Stores

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.compose import build_tracker
 from bot.jobs.job import Job, JobStatus
 from bot.jobs.ports import Loaded
 from bot.settings import SettingsError, load
 from bot.store.jobs import JobRow
-from bot.tracking import TrackedJobs, heard, progressed, subject_of, watched
+from bot.tracking import TrackedJobs, build_tracker, heard, progressed, subject_of, watched
 from pipeline.journey import ClarificationRound
 from pipeline.models import Feedback
 from pipeline.tracking.port import Moment, Progressed, Subject
