@@ -29,9 +29,11 @@ _URI = "urn:github"
 _SLASHED = ("/contents/{path}", "/compare/{basehead}")  # parameters that span slashes without the description saying so
 _ANYWHERE = {301, 304, 307, 400, 401, 403, 404, 409, 410, 415, 422, 429, 500, 502, 503}  # from anything on GitHub
 # Mistakes of the description itself. An account would have to be a user and an enterprise at once; a review comment
-# whose line has left the diff has no line and no position, as GitHub's own webhook schemas say.
+# whose line has left the diff has no line and no position, and the head of a pull request whose fork was deleted has no
+# repository, as GitHub's own webhook schemas say.
 _MISTAKES = {
     "GET /app/installations": r"\d+/account: ",
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}": r"head/repo: None ",
     **{
         f"{method} /repos/{{owner}}/{{repo}}/pulls/{rest}": r"(?:\d+/)?(?:line|position|original_line): None "
         for method in ("GET", "POST", "PATCH")

@@ -102,13 +102,18 @@ class Client:
 class Person(Client):
     """What somebody can do on GitHub, in the repository of the test."""
 
-    def __init__(self, github: "GitHub", login: str) -> None:
+    def __init__(self, github: "GitHub", login: str, repo: str = "") -> None:
         super().__init__(github.session, github.sandbox.api_url, github.sandbox.token(login))
-        self.login, self._github = login, github
+        self.login, self._github, self._elsewhere = login, github, repo
 
     @property
     def repo(self) -> str:
-        return f"/repos/{self._github.repo}"
+        return f"/repos/{self._elsewhere or self._github.repo}"
+
+    async def fork(self) -> "Person":
+        """The same person in a fork of their own; `open_pull("LOGIN:BRANCH", …)` of this one brings what is there."""
+        made = await self._github.control(f"/repositories/{self._github.repo}/forks", {}, self.login)
+        return Person(self._github, self.login, made["full_name"])
 
     # issues
     async def open_issue(self, title: str, body: str | None = None, labels: Sequence[str] = ()) -> int:

@@ -16,7 +16,7 @@ from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.forms import list_forms, submit
 from bot.sandbox.loopback import is_from_this_machine
 from bot.sandbox.model import Account, AccountKind, Installation, Issue, Protection, Repository, Role
-from bot.sandbox.ops import checks, installations, issues
+from bot.sandbox.ops import checks, forks, installations, issues
 from bot.sandbox.render import issues as render_issues
 from bot.sandbox.requests import Body
 from bot.sandbox.seeding import fill
@@ -55,6 +55,7 @@ class Control:
             ("POST", "/_sandbox/tokens/expire", self.expire_tokens),
             ("POST", "/_sandbox/installations/{installation_id}/{action}", self.change_installation),
             ("POST", "/_sandbox/repositories", self.add_repository),
+            ("POST", repo + "/forks", self.fork),
             ("PUT", repo + "/roles/{login}", self.set_role),
             ("PUT", repo + "/protection/{branch}", self.protect),
             ("GET", repo + "/forms", self.forms),
@@ -260,6 +261,10 @@ class Control:
         if files:
             fill(self.world, repo, {path: str(text) for path, text in files.raw().items()}, owner)
         return {"id": repo.id, "full_name": repo.full_name}
+
+    async def fork(self, request: web.Request, body: Body) -> JsonObject:
+        made = forks.fork(self.world, self._repo(request), self._by(request))
+        return {"id": made.id, "full_name": made.full_name}
 
     async def set_role(self, request: web.Request, body: Body) -> JsonObject:
         repo, account = self._repo(request), self.world.account(request.match_info["login"])

@@ -111,6 +111,11 @@ class GitStore:
         hook.chmod(0o755)
         return cls(path)
 
+    def fetch(self, other: "GitStore", ref: str) -> str:
+        """Copy what another repository's ref reaches; its commit, which no ref names here yet."""
+        self._run("fetch", "--quiet", "--no-tags", str(other.path), ref)
+        return self._run("rev-parse", "FETCH_HEAD").strip()
+
     def close(self) -> None:
         self._repo.close()
 

@@ -211,6 +211,7 @@ class Review:
 class Pull:
     id: int
     issue: Issue
+    home: "Repository | None"  # where its head is: the repository itself, or a fork; None when that was deleted
     head_ref: str
     head_sha: str
     base_ref: str
@@ -326,6 +327,7 @@ class Repository:
     committers: dict[str, tuple[Account | None, Account | None]] = field(default_factory=dict)
     protected: dict[str, Protection] = field(default_factory=dict)
     former_names: set[str] = field(default_factory=set)
+    parent: "Repository | None" = None  # what it was forked from
     next_number: int = 1
 
     @property

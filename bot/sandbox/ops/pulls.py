@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.sandbox.errors import ApiError, invalid
 from bot.sandbox.git_objects import Identity
 from bot.sandbox.model import Account, App, Pull, Repository
-from bot.sandbox.ops import issues, refs
+from bot.sandbox.ops import forks, issues, refs
 from bot.sandbox.world import World
 
 
@@ -28,22 +28,26 @@ def open_pull(
 ) -> Pull:
     """Raises ApiError 422 with GitHub's words when the branches do not allow it."""
     owner, _, branch = head.rpartition(":")
-    if owner and owner.lower() != repo.owner.login.lower():
+    home = forks.home_of(world, repo, owner)
+    if home is None:
         raise invalid("PullRequest", "head", "invalid")
-    head_sha, base_sha = repo.git.branch(branch), repo.git.branch(base)
+    head_sha, base_sha = home.git.branch(branch), repo.git.branch(base)
     if base_sha is None:
         raise invalid("PullRequest", "base", "invalid")
     if head_sha is None:
         raise invalid("PullRequest", "head", "invalid")
-    label = f"{repo.owner.login}:{branch}"
-    if any(p.head_ref == branch and p.base_ref == base and p.issue.state == "open" for p in repo.pulls):
+    label = f"{home.owner.login}:{branch}"
+    if any((p.home, p.head_ref, p.base_ref, p.issue.state) == (home, branch, base, "open") for p in repo.pulls):
         raise invalid("PullRequest", None, "custom", f"A pull request already exists for {label}.")
+    if home is not repo:
+        forks.bring(repo, home, branch)
     if repo.git.is_ancestor(head_sha, base_sha):
         raise invalid("PullRequest", None, "custom", f"No commits between {base} and {branch}")
     issue = issues.new_issue(world, repo, title, body, user, via_app)
     pull = Pull(
         id=world.ids.next("pull"),
         issue=issue,
+        home=home,
         head_ref=branch,
         head_sha=head_sha,
         base_ref=base,
@@ -125,7 +129,7 @@ def merge(
             raise ApiError(405, "This branch can't be rebased")
         commit = replayed
     else:
-        head_title = title or f"Merge pull request #{pull.number} from {repo.owner.login}/{pull.head_ref}"
+        head_title = title or f"Merge pull request #{pull.number} from {forks.owner_of(pull).login}/{pull.head_ref}"
         text = f"{head_title}\n\n{message if message is not None else pull.issue.title}"
         commit = repo.git.write_commit(tree, [base, pull.head_sha], text, author, committer)
     repo.verified_commits.add(commit)
@@ -140,6 +144,8 @@ def update_branch(world: World, repo: Repository, pull: Pull, by: Account, expec
     """Merge the base into the head, as the button *Update branch* does. Raises ApiError 422."""
     if expected is not None and expected != pull.head_sha:
         raise ApiError(422, "expected head sha didn't match current head ref.")
+    if pull.home is not repo:
+        raise ApiError(403, "This branch is in a fork, which only its owner updates here.")
     base = repo.git.branch(pull.base_ref) or pull.base_sha
     if repo.git.is_ancestor(base, pull.head_sha):
         raise ApiError(422, "There are no new commits on the base branch.")
@@ -156,9 +162,12 @@ def update_branch(world: World, repo: Repository, pull: Pull, by: Account, expec
 
 
 def reopen(world: World, repo: Repository, pull: Pull, by: Account) -> None:
-    if pull.merged or repo.git.branch(pull.head_ref) is None:
+    tip = pull.home.git.branch(pull.head_ref) if pull.home is not None else None
+    if pull.merged or pull.home is None or tip is None:
         raise invalid(
             "PullRequest", "state", "invalid", "state cannot be changed. The pull request cannot be reopened."
         )
-    pull.head_sha = repo.git.branch(pull.head_ref) or pull.head_sha
+    if pull.home is not repo:
+        forks.bring(repo, pull.home, pull.head_ref)
+    pull.head_sha = tip
     issues.set_state(world, repo, pull.issue, "open", by)

@@ -4,7 +4,7 @@ from bot.sandbox.errors import ApiError
 from bot.sandbox.events import emit
 from bot.sandbox.git_objects import EMPTY_TREE, NULL_SHA
 from bot.sandbox.model import Account, App, Issue, Pull, Repository
-from bot.sandbox.ops import checks, issues
+from bot.sandbox.ops import checks, forks, issues
 from bot.sandbox.reading import closed_by_commit, read
 from bot.sandbox.render import accounts
 from bot.sandbox.render import pulls as render_pulls
@@ -127,7 +127,7 @@ def _push_commit(world: World, repo: Repository, sha: str, by: Account) -> JsonO
 
 def _branch_moved(world: World, repo: Repository, branch: str, old: str | None, new: str | None, by: Account) -> None:
     for pull in [pull for pull in repo.pulls if pull.issue.state == "open"]:
-        if pull.head_ref == branch:
+        if pull.home is repo and pull.head_ref == branch:
             if new is None:
                 issues.set_state(world, repo, pull.issue, "closed", by)
             else:
@@ -138,10 +138,23 @@ def _branch_moved(world: World, repo: Repository, branch: str, old: str | None, 
                 issues.set_state(world, repo, pull.issue, "closed", by)
             elif repo.git.is_ancestor(pull.head_sha, new):
                 _merged_by_push(world, repo, pull, new, by)
+    if repo.parent is not None:
+        _fork_moved(world, repo.parent, repo, branch, new, by)
     if new is not None:
         checks.suites_for_push(world, repo, branch, old, new, by)
     if new is not None and branch == repo.default_branch:
         _close_by_commits(world, repo, old, new, by)
+
+
+def _fork_moved(world: World, repo: Repository, home: Repository, branch: str, new: str | None, by: Account) -> None:
+    """Pull requests from a fork's branch follow it; the repository's Apps are asked for no check of the commit."""
+    for pull in [pull for pull in repo.pulls if pull.issue.state == "open"]:
+        if pull.home is home and pull.head_ref == branch:
+            if new is None:
+                issues.set_state(world, repo, pull.issue, "closed", by)
+            else:
+                forks.bring(repo, home, branch)
+                _synchronize(world, repo, pull, new, by)
 
 
 def _synchronize(world: World, repo: Repository, pull: Pull, new: str, by: Account) -> None:

@@ -26,7 +26,9 @@ def short_pull(urls: Urls, repo: Repository, pull: Pull) -> JsonObject:
 
 
 def _pulls_at(urls: Urls, repo: Repository, sha: str) -> list[JsonObject]:
-    return [short_pull(urls, repo, pull) for pull in repo.pulls if pull.head_sha == sha and pull.issue.state == "open"]
+    """Those of the repository's own branches: what comes from a fork is not told here."""
+    own = [pull for pull in repo.pulls if pull.home is repo and pull.head_sha == sha]
+    return [short_pull(urls, repo, pull) for pull in own if pull.issue.state == "open"]
 
 
 def run(urls: Urls, repo: Repository, item: CheckRun) -> JsonObject:

@@ -45,10 +45,12 @@ def simple(urls: Urls, repo: Repository, pull: Pull) -> JsonObject:
         "statuses": urls.repo(repo, f"/statuses/{pull.head_sha}"),
     }
 
-    def end(ref: str, sha: str) -> JsonObject:
-        owner = accounts.user(urls, repo.owner)
-        shown = repository(urls, repo)
-        return {"label": f"{repo.owner.login}:{ref}", "ref": ref, "sha": sha, "user": owner, "repo": shown}
+    def end(home: Repository | None, ref: str, sha: str) -> JsonObject:
+        """A fork that was deleted is told as null."""
+        owner = home.owner if home is not None else issue.user
+        shown = repository(urls, home) if home is not None else None
+        label = f"{owner.login}:{ref}"
+        return {"label": label, "ref": ref, "sha": sha, "user": accounts.user(urls, owner), "repo": shown}
 
     return {
         "url": api,
@@ -81,8 +83,8 @@ def simple(urls: Urls, repo: Repository, pull: Pull) -> JsonObject:
         "review_comment_url": links["review_comment"],
         "comments_url": links["comments"],
         "statuses_url": links["statuses"],
-        "head": end(pull.head_ref, pull.head_sha),
-        "base": end(pull.base_ref, pull.base_sha),
+        "head": end(pull.home, pull.head_ref, pull.head_sha),
+        "base": end(repo, pull.base_ref, pull.base_sha),
         "_links": {name: {"href": href} for name, href in links.items()},
         "author_association": author_association(repo, issue.user),
         "auto_merge": None,

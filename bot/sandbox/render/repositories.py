@@ -58,7 +58,7 @@ def repository(urls: Urls, repo: Repository) -> JsonObject:
         "owner": accounts.user(urls, repo.owner),
         "html_url": page,
         "description": repo.description,
-        "fork": False,
+        "fork": repo.parent is not None,
         "url": urls.repo(repo),
         **{f"{name}_url": urls.repo(repo, path) for name, path in _TEMPLATES.items()},
         "created_at": iso(repo.created_at),

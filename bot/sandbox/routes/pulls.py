@@ -6,6 +6,7 @@ from bot.sandbox.model import Pull, Repository, Role
 from bot.sandbox.ops import issues as issue_ops
 from bot.sandbox.ops import pulls as ops
 from bot.sandbox.ops import reviews as review_ops
+from bot.sandbox.ops.forks import owner_of
 from bot.sandbox.render import accounts
 from bot.sandbox.render import git as render_git
 from bot.sandbox.render import pulls as render
@@ -22,10 +23,9 @@ def list_pulls(call: Call) -> Reply:
     repo = call.repo(READ)
     state = call.query.choice("state", ("open", "closed", "all"), "open")
     head, base = call.query.get("head").lower(), call.query.get("base")
-    owner = repo.owner.login.lower()
     found = [pull for pull in repo.pulls if state in ("all", pull.issue.state)]
     if ":" in head:  # without an owner GitHub ignores the filter
-        found = [pull for pull in found if f"{owner}:{pull.head_ref}".lower() == head]
+        found = [pull for pull in found if f"{owner_of(pull).login}:{pull.head_ref}".lower() == head]
     found = [pull for pull in found if base in ("", pull.base_ref)]
     sort = call.query.choice("sort", ("created", "updated", "popularity", "long-running"), "created")
     direction = call.query.choice("direction", ("asc", "desc"), "desc" if sort == "created" else "asc")

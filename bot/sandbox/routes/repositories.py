@@ -6,6 +6,7 @@ from bot.sandbox.calls import Call, Route
 from bot.sandbox.errors import ApiError, not_accessible, not_found, requires_authentication
 from bot.sandbox.model import Account, Issue, Repository, Role
 from bot.sandbox.ops import installations as ops
+from bot.sandbox.ops.forks import forget
 from bot.sandbox.principals import InstallationCaller, Person
 from bot.sandbox.render import accounts
 from bot.sandbox.render import issues as render_issues
@@ -44,6 +45,7 @@ def update_repository(call: Call) -> Reply:
 def delete_repository(call: Call) -> Reply:
     repo = call.repo("administration:write", role=Role.ADMIN, archived=True)
     ops.delete_repository(call.world, repo, call.actor)
+    forget(call.world, repo)
     return Reply(204)
 
 
