@@ -22,6 +22,7 @@ from dbos._serialization import DBOSPortableJSONSerializer
 from sqlalchemy import Connection, select
 
 from bot.engine.claims import APPLICATION, APPLICATION_VERSION, QUEUE, Claims, Limits, in_flight
+from bot.engine.interleave import Rounds, interleaved
 from bot.engine.steps import DurableSteps, Records
 from bot.engine.tasks import Advance, TaskFailure, WakeUp
 from bot.jobs.ports import NotBeforeError
@@ -78,6 +79,7 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stirred = asyncio.Event()
+        self._rounds = Rounds()
         self._claimer = ThreadPoolExecutor(1, thread_name_prefix="claim")
         self._claiming: asyncio.Task[None] | None = None
 
@@ -241,7 +243,7 @@ class Engine:
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
-                await self._advance_durably(key, task)
+                await interleaved(self._rounds, self._advance_durably(key, task))
             except NotBeforeError as error:
                 _log.info("task rescheduled", until=error.when.isoformat(), reason=str(error)[:500])
                 await self._on_postponed(key, error.when)

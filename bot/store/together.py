@@ -8,6 +8,7 @@ fails for somebody else's reason.
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar, cast
@@ -83,7 +84,8 @@ class Together:
         mine = _Write(work, asyncio.get_running_loop().create_future())
         self._waiting.append(mine)
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write(), name="write-together")
+            # In nobody's context: it writes for all of them.
+            self._writing = asyncio.create_task(self._write(), name="write-together", context=Context())
             self._writing.add_done_callback(self._over)
         return cast(T, await mine.done)
 
@@ -98,15 +100,8 @@ class Together:
                 for each in some:
                     each.done.cancel()
                 raise
-            settled = list(zip(some, outcomes, strict=True))
-            try:
-                for each, outcome in settled:
-                    each.settle(outcome)
-                    # Whoever waited goes on now: one at a time, so that the event loop looks at its sockets in between.
-                    await asyncio.sleep(0)
-            finally:
-                for each, outcome in settled:
-                    each.settle(outcome)
+            for each, outcome in zip(some, outcomes, strict=True):
+                each.settle(outcome)
 
     def _over(self, writing: asyncio.Task[None]) -> None:
         """Nobody waits for a writer that was cancelled, perhaps before it began."""
