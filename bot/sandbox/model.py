@@ -224,9 +224,8 @@ class Pull:
     requested_reviewers: list[Account] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     review_comments: list[ReviewComment] = field(default_factory=list)
-    mergeability_looks: int = (
-        0  # since the last change: GitHub works it out in the background, the first look sees null
-    )
+    mergeability_looks: int = 0
+    """Since the last change: GitHub works it out in the background, the first look sees null."""
 
     @property
     def number(self) -> int:
