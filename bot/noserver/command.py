@@ -1,7 +1,7 @@
 """The action's last step: inputs and settings from the environment, one run, its outputs and summary.
 
 Exit 0 done (what failed for a moment is tried by a later run, and said), 1 GitHub or the state could not be used,
-2 the workflow is not set up right.
+2 the workflow or the repository is not set up right.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from bot.logs import configure_logs
 from bot.noserver.event import EventError
 from bot.noserver.run import Ended, Inputs, perform
 from bot.noserver.state import StateError
+from bot.repo_config import InvalidConfigError
 from bot.settings import Settings, SettingsError, load
 from pipeline.skills.action.commands import CommandFileError, add_summary, error, notice, set_outputs, verbatim, warning
 
@@ -40,7 +41,7 @@ def run(environ: Mapping[str, str]) -> int:
         with tempfile.TemporaryDirectory(dir=environ.get("RUNNER_TEMP") or None) as folder:
             ended = asyncio.run(_until_signalled(environ, inputs, Path(folder)))
         _tell(environ, ended)
-    except (EventError, SettingsError, BadPrivateKeyError, CommandFileError) as problem:
+    except (EventError, SettingsError, InvalidConfigError, BadPrivateKeyError, CommandFileError) as problem:
         sys.stdout.write(error(redact(str(problem))))
         return 2
     except (GitHubError, StateError, OSError) as problem:

@@ -23,6 +23,7 @@ from bot.noserver import database
 from bot.noserver.run import Session
 from bot.noserver.state import KeyState
 from bot.noserver.worker import Worker
+from bot.repo_config import InvalidConfigError
 from bot.settings import SettingsError
 from bot.store.database import DatabaseError, create, migrate_now, open_database
 from bot.store.ledger import SqlLedger
@@ -50,7 +51,12 @@ class Desk:
         row = await self.stores.jobs.find(key)
         if row is None:
             return
-        if await (await self.compared(row.job.repository, timedelta(0))).compare_one(row.job):
+        try:
+            compared = await self.compared(row.job.repository, timedelta(0))
+        except InvalidConfigError as error:  # the run's own event fails with the same words, and stays open
+            _log.warning("nothing is compared", reason=str(error))
+            return
+        if await compared.compare_one(row.job):
             rows = await self.stores.inbox.open_rows(key)
             own = next((row for row in rows if row.delivery == delivery), None)
             said = [(spoken(row), row.delivery) for row in rows if own is not None and row.event == own.event]

@@ -84,8 +84,8 @@ async def perform(
     pauses: Pauses = PAUSES,
     clock: Callable[[], float] = time.time,
 ) -> Ended:
-    """Do what the run's event asks for. `folder` is the run's own. Raises EventError, StateError, SettingsError, and
-    GitHubError when GitHub does not know who we are."""
+    """Do what the run's event asks for. `folder` is the run's own. Raises EventError, StateError, SettingsError,
+    InvalidConfigError when the label of requests cannot be known, and GitHubError when GitHub does not know us."""
     run = read_run(environ)
     event = read_event(environ, run)
     if isinstance(event, Nothing):

@@ -12,6 +12,7 @@ import yaml
 
 from bot.jobs.job import JobStatus
 from bot.noserver import environment
+from bot.repo_config import InvalidConfigError
 from pipeline.skills.action.environment import layout
 from tests.integration.noserver.composite import already_installed, downloaded, runner
 from tests.integration.noserver.test_runs import STRAIGHT
@@ -82,6 +83,19 @@ def test_a_workflow_that_is_not_set_up_right_is_told_what_to_do(
     }
     assert run({**variables, **environ}) == 2
     assert said in capsys.readouterr().out
+
+
+def test_settings_that_cannot_be_used_are_an_error_with_their_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bot.noserver import command
+
+    async def refuse(*_: object) -> None:
+        raise InvalidConfigError(["Line 1: unknown setting `nonsense`."])
+
+    monkeypatch.setattr(command, "perform", refuse)
+    assert command.run({"INPUT_TOKEN": "a-token-of-a-run", "GITHUB_API_URL": "http://127.0.0.1:9"}) == 2
+    assert capsys.readouterr().out.startswith("::error title=Skill Fleet::.github/skill-fleet.yml: Line 1: unknown")
 
 
 def test_no_expression_stands_in_a_shell_command() -> None:

@@ -15,6 +15,7 @@ from bot.noserver.books import LEASE_SECONDS, open_keys
 from bot.noserver.reach import REF
 from bot.noserver.ref import StateRef
 from bot.noserver.state import StateError
+from bot.repo_config import PATH, InvalidConfigError
 from bot.sandbox import Seed
 from tests.e2e.town import FORM, TITLE
 from tests.integration.noserver.town import BOT, LABEL, Town, town
@@ -262,6 +263,32 @@ async def test_what_fails_for_now_is_said_and_done_by_the_next_run(tmp_path: Pat
         assert not here.ended[-1].failed
         assert (await here.job(number)).status is JobStatus.IN_REVIEW
         assert len(await here.github.pulls()) == 1
+
+
+async def test_settings_that_cannot_be_used_are_said_and_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.noserver.round.GRACE", timedelta(0))
+    async with town(tmp_path, Seed(files={PATH: "nonsense: 1\n"})) as here:
+        morgan = here.github.as_user("morgan")
+
+        async def settings(text: str) -> None:
+            await morgan.commit("main", {PATH: text}, "Settings")
+            here.waiting.clear()
+
+        number = await here.github.as_user("riley").submit_form(FORM, TITLE)
+        with pytest.raises(InvalidConfigError, match="Line 1: unknown setting `nonsense`"):
+            await here.settle()
+        await settings("label: skill-request\n")
+        await here.run("schedule")
+        assert (await here.job(number)).status is JobStatus.QUEUED
+        await settings("label: [\n")
+        await here.say("morgan", number, "/skill start")
+        assert "not valid YAML" in "".join(here.ended[-1].failed.values())
+        assert (await here.job(number)).status is JobStatus.QUEUED
+        await settings("")
+        await here.say("sam", number, "I agree.")  # the schedule hears it when its time to be tried again has come
+        assert (await here.job(number)).status in {JobStatus.PENDING_USER_INPUT, JobStatus.PENDING_HITL}
 
 
 async def test_a_run_knows_the_rows_of_other_requests_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
