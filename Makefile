@@ -76,8 +76,8 @@ bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 chaos: $(VENV)/.dev ## Kill the bot all the time while requests run, and judge the end (SEED, REQUESTS, KILLS, DATABASE=sqlite|postgres)
 	SEED=$(SEED) REQUESTS=$(REQUESTS) KILLS=$(KILLS) DATABASE=$(DATABASE) $(BIN)/python -m tests.chaos
 
-faults: $(VENV)/.dev ## Trouble at every single write of a journey: its end must be the same (TOGETHER, SAMPLE, SEED, JOBS)
-	TOGETHER=$(TOGETHER) SAMPLE=$(SAMPLE) SEED=$(SEED) JOBS=$(JOBS) $(BIN)/python -m tests.faults
+faults: $(VENV)/.dev ## Trouble at every single write of a journey: its end must be the same (TOGETHER, SAMPLE, PART, SEED, JOBS)
+	TOGETHER=$(TOGETHER) SAMPLE=$(SAMPLE) PART=$(PART) SEED=$(SEED) JOBS=$(JOBS) $(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.noserver
 
 # The locks name packages and hashes, never an index. requirements-validate.lock is all that the Action installs,
