@@ -137,7 +137,7 @@ def waiting_for_start(label: str) -> str:
     return (
         "Thank you for the request! Work on it costs model time, so somebody with triage permission has to start it: "
         f"by {command(Verb.START)}, or by taking the label {inline_code(label)} off and putting it on again. "
-        "Until then nothing happens."
+        "Until then nothing happens; after that I ask here what is unclear, and show a draft."
     )
 
 
@@ -179,8 +179,8 @@ def issue_gone(reason: str) -> str:
     )
 
 
-def was_out_of_reach(login: str, reason: str) -> str:
-    """To somebody who speaks where the work ended without a word, because none could be said then."""
+def had_stopped(login: str, reason: str) -> str:
+    """To somebody who speaks where the work ended without a word."""
     return (
         f"{mention(login)}, I had to stop here: {_sentence(reason[:1].upper() + reason[1:])} {command(Verb.RETRY)} by "
         f"{COMMANDS[Verb.RETRY].who} takes this up where it was; please say it again after that."

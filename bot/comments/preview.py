@@ -3,7 +3,7 @@
 from bot.commands.table import Verb
 from bot.comments.markdown import ROOM, code_block, details, fit, inline_code, safe_inline
 from bot.comments.report import findings_table, quality_table, tally
-from bot.comments.words import bullets, command, counted, listed, mention, percent, size, written_by
+from bot.comments.words import APPROVER, bullets, command, counted, listed, mention, percent, size, written_by
 from pipeline.checkpoints import PreviewCheckpoint
 from pipeline.models import Change
 
@@ -55,8 +55,8 @@ def _around(checkpoint: PreviewCheckpoint, requester: str, drafter: str) -> tupl
         if part
     )
     foot = (
-        f"**What now?** {command(Verb.APPROVE, digest)} accepts exactly this version: it is validated and becomes a "
-        f"pull request. Or reply with what should change, and I write the next version. "
+        f"**What now?** {command(Verb.APPROVE, digest)} by {APPROVER} accepts exactly this version: it is "
+        f"validated and becomes a pull request. Or reply with what should change, and I write the next version. "
         f"{command(Verb.CANCEL)} stops here."
     )
     return head, foot

@@ -7,7 +7,7 @@ when nobody answers.
 from bot.commands.table import Verb
 from bot.comments.markdown import details, inline_code, quote, safe_inline
 from bot.comments.neighbours import neighbours
-from bot.comments.words import bullets, command, counted, listed, mention, usage_of
+from bot.comments.words import APPROVER, bullets, command, counted, listed, mention, usage_of
 from pipeline.checkpoints import ClarifyCheckpoint, ConfirmCheckpoint, Question, StructureFixCheckpoint
 from pipeline.models import Plan
 
@@ -80,8 +80,8 @@ def confirm(checkpoint: ConfirmCheckpoint, requester: str) -> str:
     parts += [
         details(f"Outline, {counted(len(plan.content_outline), 'section')}", _outline(plan)),
         (
-            f"{command(Verb.APPROVE)} starts the writing. Reply with what should be different and I plan again; "
-            f"{command(Verb.CANCEL)} stops here."
+            f"{command(Verb.APPROVE)} by {APPROVER} starts the writing. Reply with what should be different and I "
+            f"plan again; {command(Verb.CANCEL)} stops here."
         ),
     ]
     return "\n\n".join(parts)

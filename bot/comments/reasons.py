@@ -134,6 +134,10 @@ def nobody_answered() -> str:
     return "nobody answered"
 
 
+def label_removed() -> str:
+    return "the label was removed"
+
+
 def issue_deleted() -> str:
     return "the issue was deleted"
 

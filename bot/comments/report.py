@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.commands.table import Verb
 from bot.comments.markdown import cell, code_block, details, inline_code, safe_plain, suggestion
-from bot.comments.words import bullets, command, counted, listed, mention, percent, person
+from bot.comments.words import APPROVER, bullets, command, counted, listed, mention, percent, person
 from pipeline.checkpoints import ValidateCheckpoint
 from pipeline.models import QualityAssessment, ReportedFinding
 
@@ -79,7 +79,7 @@ def validate_checkpoint(checkpoint: ValidateCheckpoint, requester: str) -> str:
         )
     else:
         how = (
-            f"{command(Verb.APPROVE, digest)} goes on to the pull request as it is. "
+            f"{command(Verb.APPROVE, digest)} by {APPROVER} goes on to the pull request as it is. "
             "Reply with changes and I work them in first."
         )
     return "\n\n".join(

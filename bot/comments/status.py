@@ -7,6 +7,7 @@ unchanged job gives an unchanged comment and no write.
 from datetime import datetime
 
 from bot.commands.table import Verb
+from bot.comments import reasons
 from bot.comments.markdown import inline_code, safe_inline
 from bot.comments.spending import spending
 from bot.comments.words import OUTLINE, command, counted, day, listed, person, spent, usage_of, written_by
@@ -39,7 +40,7 @@ MODULES: dict[Phase, dict[str, str]] = {
     },
 }
 _WAYS_IT_ENDED = {
-    "label_removed": "the label was removed",
+    "label_removed": reasons.label_removed(),
     "issue_closed": "the issue was closed",
 }
 

@@ -21,6 +21,10 @@ def person(login: str) -> str:
     return inline_code(login) or "somebody"
 
 
+APPROVER = "somebody with write permission"
+"""Who approves, in short: the requester reads it, too. The table of commands has the whole rule."""
+
+
 def command(verb: Verb, text: str = "") -> str:
     """A command as inline code, so that a quoted copy of the comment never commands anything."""
     return inline_code(f"/skill {verb} {text}".strip())

@@ -158,9 +158,8 @@ def _too_late(turn: Turn, event: ev.Commented) -> None:
     """Somebody else's answer, or an earlier one, came first and is being worked on, or the work stopped without a
     word: they could not know."""
     job = turn.job
-    if lifecycle.was_out_of_reach(job) and isinstance(_verdict(turn, COMMANDS[Verb.ANSWER], event), Allowed):
-        text = notices.was_out_of_reach(event.actor.login, lifecycle.why_gone(job))
-        turn.say_once(f"out_of_reach:{job.moves}", text)
+    if (reason := lifecycle.why_stopped(job)) and isinstance(_verdict(turn, COMMANDS[Verb.ANSWER], event), Allowed):
+        turn.say_once(f"stopped:{job.moves}", notices.had_stopped(event.actor.login, reason))
     if job.status is not JobStatus.RUNNING or job.journey.in_review or not job.heard or event.comment_id in job.heard:
         return
     if isinstance(_verdict(turn, COMMANDS[Verb.ANSWER], event), Allowed):

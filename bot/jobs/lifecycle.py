@@ -115,10 +115,17 @@ def is_gone(job: Job) -> bool:
 
 def was_out_of_reach(job: Job) -> bool:
     """Did the work end because nothing could be written for a time? An issue that was deleted or moved stays away."""
-    return job.status is JobStatus.CANCELLED and is_gone(job) and why_gone(job) not in _FOR_GOOD
+    return job.status is JobStatus.CANCELLED and is_gone(job) and _why_gone(job) not in _FOR_GOOD
 
 
-def why_gone(job: Job) -> str:
+def why_stopped(job: Job) -> str:
+    """Why the work ended without a word where somebody may still speak; "" where it did not."""
+    if job.status is JobStatus.CANCELLED and job.ended_reason == _BY_LABEL:
+        return reasons.label_removed()
+    return _why_gone(job) if was_out_of_reach(job) else ""
+
+
+def _why_gone(job: Job) -> str:
     return job.ended_reason.removeprefix(f"{_GONE}: ")
 
 

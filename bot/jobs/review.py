@@ -79,9 +79,8 @@ def _may_refine(turn: Turn, actor: Actor) -> bool:
     """May these words become a commit? The requester, who is heard everywhere else, is told once how they can."""
     facts, job = turn.facts, turn.job
     verdict = check_review(actor=actor, role=facts.role, code_owners=facts.code_owners)
-    if lifecycle.was_out_of_reach(job) and job.pull is not None and isinstance(verdict, Allowed):
-        text = notices.was_out_of_reach(actor.login, lifecycle.why_gone(job))
-        turn.say_once(f"out_of_reach:{job.moves}", text, job.pull.number)
+    if (reason := lifecycle.why_stopped(job)) and job.pull is not None and isinstance(verdict, Allowed):
+        turn.say_once(f"stopped:{job.moves}", notices.had_stopped(actor.login, reason), job.pull.number)
     if job.status not in {JobStatus.IN_REVIEW, JobStatus.RUNNING}:
         return False
     if not isinstance(verdict, Allowed) and actor.login == job.requester and job.pull is not None:

@@ -326,6 +326,7 @@ def _reasons(say: Callable[[str], str]) -> dict[str, str]:
         "reasons.cancelled_by nobody": reasons.cancelled_by(""),
         "reasons.closed_by": reasons.closed_by("ada"),
         "reasons.nobody_answered": reasons.nobody_answered(),
+        "reasons.label_removed": reasons.label_removed(),
         "reasons.issue_deleted": reasons.issue_deleted(),
         "reasons.issue_transferred": reasons.issue_transferred(),
         "reasons.app_uninstalled": reasons.app_uninstalled(),
@@ -480,7 +481,7 @@ def _texts(kit: Kit) -> dict[str, str]:
         "notices.review_not_heard": notices.review_not_heard(
             "ada", say("Review comments are acted on when they come from people with write permission.")
         ),
-        "notices.was_out_of_reach": notices.was_out_of_reach("ada", "the repository was archived"),
+        "notices.had_stopped": notices.had_stopped("ada", "the repository was archived"),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }

@@ -124,6 +124,11 @@ def test_a_label_that_flaps_ends_where_it_stands_and_asks_nothing_twice() -> Non
     off, _ = after(on, UNLABELLED)
     assert off.status is JobStatus.CANCELLED
     assert words == []
+    answer = (make.comment("One repository.", make.RILEY, 501), Role.READ)
+    still_off, told = after(off, answer, answer)
+    assert still_off.status is JobStatus.CANCELLED
+    assert len(told) == 1, "who answers a question that still stands there is told why it does not count"
+    assert "I had to stop here: The label was removed." in told[0]
 
 
 @pytest.mark.parametrize("body", ["/skill approve", "Add a table.", "/skill cancel", "/skill bogus", "/skill help"])
