@@ -38,10 +38,10 @@ class Authors:
     traces: Traces | None = None
 
 
-def authors_of(settings: Settings) -> Authors:
-    """Raises SettingsError when a model, the instructions or the tracker cannot be used."""
-    model = model_settings(settings)
-    return Authors(lambda: build_models(model), read_prompts(settings), build_tracker(settings), build_traces(settings))
+def authors_of(settings: Settings, processes: Callable[[], int] = lambda: 1) -> Authors:
+    """Raises SettingsError when a model, the instructions or the tracker cannot be used. So many share the work."""
+    model, prompts = model_settings(settings), read_prompts(settings)
+    return Authors(lambda: build_models(model, processes), prompts, build_tracker(settings), build_traces(settings))
 
 
 def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitHubService, authors: Authors) -> Advance:

@@ -39,7 +39,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
             "`skill-fleet setup` creates the App and writes them; `skill-fleet sandbox` is a GitHub to try it on."
         )
     register_settings(secrets_of(settings), dict(os.environ))
-    authors = authors_of(settings)
+    authors = authors_of(settings, lambda: stores.lease.processes)
     exits = AsyncExitStack()
     options = replace(github_options(settings, metrics), before_write=stores.lease.hold)
     if authors.tracker is not None:

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     model_daily_calls_per_person: int = Field(
         500, ge=0, description="calls in 24 hours for the requests that one person filed in a repository; 0: no limit"
     )
-    model_concurrency: int = Field(8, description="calls in flight at once per provider, over all jobs")
+    model_concurrency: int = Field(8, description="calls in flight at once per provider, over all jobs and processes")
     prompts: Path | None = Field(None, description="file of better instructions, written by `skill-fleet optimize`")
     mlflow_tracking_uri: str = Field(
         "",

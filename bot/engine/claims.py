@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy import literal_column as sql
 
 from bot.store.database import Database
-from bot.store.tables import instances
+from bot.store.instances import LIVING
 
 QUEUE = "jobs"
 APPLICATION = "skill-fleet"
@@ -42,7 +42,6 @@ _TAKE_THE_LOCK = text(
     # A process that is frozen between two statements must not keep the others from claiming.
     "SELECT pg_try_advisory_xact_lock(:lock) FROM set_config('idle_in_transaction_session_timeout', '5000', true)"
 )
-_PROCESSES = select(func.count()).where(instances.c.beat_at > func.to_timestamp(0))
 
 _log = structlog.get_logger(__name__)
 
@@ -104,7 +103,7 @@ class Claims:
     def _limit(self, connection: Connection) -> int:
         if self._limits.per_repository:
             return self._limits.per_repository
-        processes = 1 if self._database.is_sqlite else connection.scalar(_PROCESSES) or 1
+        processes = 1 if self._database.is_sqlite else connection.scalar(LIVING) or 1
         return max(1, self._limits.workers * processes // 2)
 
 

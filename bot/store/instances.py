@@ -13,6 +13,14 @@ from sqlalchemy.sql.functions import Function
 from bot.store.tables import instances
 
 
+def _epoch() -> Function[datetime]:
+    return func.to_timestamp(0)
+
+
+LIVING = select(func.count()).where(instances.c.beat_at > _epoch())
+"""How many processes share the work, those included whose silence nobody has noticed yet."""
+
+
 class Instances:
     """The instances table (PostgreSQL only). `beat_at` is the epoch for those who left or were declared dead."""
 
@@ -51,6 +59,11 @@ class Instances:
         async with self._engine.connect() as connection:
             return set((await connection.execute(select(instances.c.id))).scalars())
 
+    async def living(self) -> int:
+        async with self._engine.connect() as connection:
+            count: int = (await connection.execute(LIVING)).scalar_one()
+        return count
+
     async def leave(self, instance: str) -> None:
         """This process ends: whoever looks next takes over what it did not finish, without waiting for silence."""
         async with self._engine.begin() as connection:
@@ -59,10 +72,6 @@ class Instances:
     async def forget(self, instance: str) -> None:
         async with self._engine.begin() as connection:
             await connection.execute(delete(instances).where(instances.c.id == instance))
-
-
-def _epoch() -> Function[datetime]:
-    return func.to_timestamp(0)
 
 
 def _ago(seconds: int):  # type: ignore[no-untyped-def]

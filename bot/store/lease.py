@@ -33,12 +33,15 @@ class Lease:
         self._confirmed = 0.0
         self._asking = asyncio.Lock()
         self._lost: Callable[[], None] = lambda: None
+        self.processes = 1
+        """How many share the work, as of the last beat."""
 
     async def take(self, name: str, seconds: int, lost: Callable[[], None]) -> None:
         """`lost` is called when others took over; it should end the process and need not return."""
         began = self._clock()
         await self._instances.enter(name)
         self._name, self._seconds, self._confirmed, self._lost = name, seconds, began, lost
+        self.processes = await self._instances.living()
 
     async def beat(self) -> None:
         """Raises LeaseLostError."""
@@ -47,6 +50,7 @@ class Lease:
             self._lost()
             raise LeaseLostError(f"{self._name} was silent for more than {self._seconds} s; others took over")
         self._confirmed = began
+        self.processes = await self._instances.living()
 
     async def hold(self) -> None:
         """Returns when nobody can have taken over; asks the database only after a silence of half the lease."""

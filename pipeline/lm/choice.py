@@ -3,7 +3,7 @@
 A repository names a model and nothing else. Addresses, keys, limits and fallbacks stay the service's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.journey import Failure
@@ -42,13 +42,13 @@ class Models:
         raise ModelNotAllowed(Failure(code="model_not_allowed", message=message, retryable=True))
 
 
-def build_models(settings: ModelSettings | None) -> Models:
-    """All models these settings allow, sharing their limits; none without settings."""
+def build_models(settings: ModelSettings | None, processes: Callable[[], int] = lambda: 1) -> Models:
+    """All models these settings allow, sharing their limits, also with as many processes; none without settings."""
     if settings is None:
         return Models()
     from pipeline.lm.model import LanguageModel, Slots
 
-    slots = Slots(settings.concurrency)
+    slots = Slots(settings.concurrency, processes)
     own = LanguageModel(settings, slots=slots)
     others = [name for name in settings.allowed if name != settings.model]
     return Models(own, {name: LanguageModel(settings, chosen=name, slots=slots) for name in others})

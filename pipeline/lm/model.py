@@ -23,6 +23,7 @@ from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError,
 
 from pipeline.journey import Failure
 from pipeline.lm.failures import Reaction, TruncatedAnswer, react
+from pipeline.lm.gate import Gate
 from pipeline.lm.metered import Meter, MeteredLM, metering
 from pipeline.lm.settings import ModelSettings, is_reasoning
 from pipeline.lm.wire import WireAdapter
@@ -38,14 +39,21 @@ _COMPLAINT_CHARACTERS = 6_000
 
 
 class Slots:
-    """Calls in flight at once, for each provider on its own; shared by all models of a process."""
+    """Calls in flight at once, for each provider on its own; shared by all models of a process.
 
-    def __init__(self, concurrency: int) -> None:
+    The processes that share the work share the limit, too: each takes an equal part, at least one.
+    """
+
+    def __init__(self, concurrency: int, processes: Callable[[], int] = lambda: 1) -> None:
         self._concurrency = concurrency
-        self._by_provider: dict[str, asyncio.Semaphore] = {}
+        self._processes = processes
+        self._by_provider: dict[str, Gate] = {}
 
-    def of(self, model: str) -> asyncio.Semaphore:
-        return self._by_provider.setdefault(model.partition("/")[0], asyncio.Semaphore(self._concurrency))
+    def of(self, model: str) -> Gate:
+        return self._by_provider.setdefault(model.partition("/")[0], Gate(self._part))
+
+    def _part(self) -> int:
+        return max(1, self._concurrency // max(1, self._processes()))
 
 
 class LanguageModel:

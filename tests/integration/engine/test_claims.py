@@ -85,6 +85,8 @@ async def test_half_of_all_workers_are_those_of_all_processes_that_live(start: S
     for name in ("two", "three", "dead"):
         await service.stores.instances.enter(name)
     await service.stores.instances.leave("dead")
+    await service.stores.lease.beat()
+    assert service.stores.lease.processes == 3
     assert len(_claimed(service, Claims(service.stores.database, "two", Limits(workers=4)), 20)) == 6
 
 
