@@ -57,7 +57,13 @@ async def _kept(rest: Rest, context: Context) -> str:
         return found if found is not None and base64.b64decode(found.content) == content else None
 
     async def create() -> FileContent:
-        return (await context.publish.put(_FILE, at, data, Stored)).content
+        try:
+            return (await context.publish.put(_FILE, at, data, Stored)).content
+        except (InvalidError, ConflictError):
+            # aiohttp repeats a PUT by itself when its answer is lost, and the second one is refused: the file is there.
+            if (found := await find()) is None:
+                raise
+            return found
 
     return await _at_commit(await context.create_once(find, create), branch, context)
 
