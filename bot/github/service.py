@@ -23,6 +23,7 @@ from bot.github.effects.log import EffectLog
 from bot.github.effects.perform import perform, refusal
 from bot.github.errors import GitHubError
 from bot.github.git import GitReader, Trees
+from bot.github.missed import MERGEABILITY_SECONDS
 from bot.github.models import Account, FileContent, Issue, Permission, PullRequest, RepositoryRef
 from bot.github.remarks import said_on_pull
 from bot.github.taxonomy import SkillsReader
@@ -201,13 +202,10 @@ class GitHubService:
         )
 
     async def conflicts(self, repository: Repository, pull_number: int) -> bool | None:
-        """Does the open pull request conflict with its base? None: not worked out yet, which asking begins.
-
-        Most often it takes GitHub less than a second.
-        """
+        """Does the open pull request conflict with its base? None: not worked out yet, which asking begins."""
         client = self._connection.client(repository, Purpose.READ)
         at = {**_names(repository), "number": pull_number}
-        for wait in (1.0, 0.0):
+        for wait in (MERGEABILITY_SECONDS, 0.0):
             pull = await find_item(client, "/repos/{owner}/{repo}/pulls/{number}", at, PullRequest)
             if pull is None or pull.state == "closed":
                 return False
