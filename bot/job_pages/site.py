@@ -1,7 +1,8 @@
 """The jobs pages over HTTP: addresses, who looks, forms, and the headers that keep a page harmless."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -58,6 +59,7 @@ class JobPages:
             filters={name: getattr(words, name) for name in (*_WORDS, "duration", "money", "share", "moment")},
         )
         environment.globals["static"] = "/jobs/static"
+        app.cleanup_ctx.append(_templates_read)
         for path, page in (("/jobs", self.show_list), ("/jobs/live", self.follow_list)):
             app.router.add_get(path, self._guarded(page))
         app.router.add_get("/jobs/static/{name}", Assets("bot.job_pages").serve)
@@ -243,6 +245,19 @@ def add_job_pages(
     """The pages on the service's own address."""
     access = Access(settings.host, settings.api_token.get_secret_value(), time.time)
     JobPages(stores, settings, access, put, running).add_to(app)
+
+
+async def _templates_read(app: web.Application) -> AsyncIterator[None]:
+    """Compiles them while the service starts: whoever opens the first page would wait for that."""
+    environment = app[_TEMPLATES]
+
+    def read() -> None:
+        for name in environment.list_templates(["html"]):
+            environment.get_template(name)
+
+    reading = asyncio.get_running_loop().run_in_executor(None, read)
+    yield
+    await reading
 
 
 def _now() -> datetime:

@@ -95,7 +95,7 @@ def _list(look: Look, repo: Repository, pulls: bool) -> Screen:
     ]
     counts = {name: sum(name in ("all", issue.state) for issue in everything) for name in _STATES}
     title = "Pull requests" if pulls else "Issues"
-    values = {"issues": shown[:200], "hidden": max(0, len(shown) - 200), "counts": counts, "state": state}
+    values = {"issues": shown[:200], "hidden": max(0, len(shown) - 200), "counts": counts, "chosen": state}
     return Screen("list.html", title, {**values, "pulls": pulls, "label": wanted}, repo)
 
 

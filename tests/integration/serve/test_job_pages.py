@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.api import add_api
 from bot.figures.overview import look
 from bot.health import add_health
-from bot.job_pages.site import add_job_pages
+from bot.job_pages.site import _TEMPLATES, add_job_pages
 from bot.jobs.job import JobStatus
 from bot.metrics import Metrics
 from bot.settings import load
@@ -79,6 +79,13 @@ async def _ordered(client: Client) -> list[tuple[str, str]]:
     assert client.app is not None
     entries = await client.app[STORES].inbox.list_entries(state="all")
     return [(entry.key, entry.action) for entry in entries if entry.action != "work"]
+
+
+async def test_the_templates_are_read_before_anybody_asks(serving: Serving) -> None:
+    async with serving() as client:
+        app = client.app
+        assert app is not None
+    assert {"jobs.html", "job.html", "confirm.html"} <= {name for _, name in app[_TEMPLATES].cache}
 
 
 async def test_on_loopback_the_pages_are_open_and_harmless(serving: Serving) -> None:

@@ -85,6 +85,12 @@ async def test_every_page_is_there_and_may_run_nothing_but_its_own_script(github
         assert times or "/issues/" not in path or "new" in path, path
 
 
+async def test_the_list_says_which_state_it_shows(browser: Browser) -> None:
+    for state, path in (("open", "/acme/skills/issues"), ("all", "/acme/skills/pulls?state=all")):
+        page = await browser.open(path)
+        assert re.findall(r'<a href="\?state=(\w+)" aria-current="page">', page) == [state]
+
+
 @pytest.mark.parametrize("path", ["/acme/none", "/acme/skills/issues/99", "/acme/skills/blob/main/none", "/a/b/c/d"])
 async def test_what_does_not_exist_is_not_found(browser: Browser, path: str) -> None:
     await browser.open(path)
