@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-local test check lint types imports workflows build docs image-replay lock bench chaos faults clean
+.PHONY: help demo demo-local test collect check lint types imports workflows build docs image-replay lock bench chaos faults clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ demo-local: $(VENV)/.runtime ## The same with a small real model on this machine
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+collect: $(VENV)/.dev ## Import all tests, so that the processes of the next run find them compiled
+	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 
 check: lint types imports workflows ## Lint, types, import rules, workflows
 
