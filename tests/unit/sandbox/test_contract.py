@@ -79,6 +79,20 @@ def test_an_answer_is_held_against_its_schema() -> None:
     assert CONTRACT.check_response("POST", path, 502, None) == []
 
 
+def test_what_is_wrong_is_said_every_time_whatever_was_right_before() -> None:
+    def told(**changes: object) -> list[str]:
+        user = USER | changes
+        reaction = {"id": 1, "node_id": "R", "user": user, "content": "eyes", "created_at": "2026-01-01T00:00:00Z"}
+        return [each.message for each in CONTRACT.check_response("POST", f"{R}/issues/1/reactions", 201, reaction)]
+
+    for port in (40_001, 40_002):
+        assert told(url=f"http://127.0.0.1:{port}/u", login="sam") == []
+    for _ in range(2):
+        assert "is not of type 'string'" in told(url=40_001, login="sam")[0]
+        assert "is not of type 'boolean'" in told(url="http://127.0.0.1:40001/u", login="sam", site_admin=0)[0]
+    assert told(url="http://127.0.0.1:40001/u", login="sam") == []
+
+
 def test_a_webhook_is_held_against_its_schema() -> None:
     assert CONTRACT.check_webhook("issues", {"action": "invented"})[0].where == "event"
     assert any(
