@@ -3,11 +3,13 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from bot.github import tokens
 from tests.databases import PostgresServer, running_postgres
 
 
@@ -34,6 +36,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """Every test that takes this runs on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_key_is_checked_once() -> Iterator[None]:
+    """Reading a private key checks its numbers, which takes longer than most tests. The sandboxes share one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "load_pem_private_key", cache(tokens.load_pem_private_key))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
