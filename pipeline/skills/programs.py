@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.skills.findings import Severity
 from pipeline.skills.markdown import Block, BlockKind, Markdown
@@ -37,6 +37,8 @@ class Program:
     file: str
     block: Block | None = None
     before: Block | None = None
+    is_shown_attack: bool = False
+    """Whether it stands in a page about attacks of a skill about attacks."""
 
     @property
     def is_warned_about(self) -> bool:
@@ -44,7 +46,10 @@ class Program:
         return self.block is not None and is_warned_about(self.block, self.before)
 
     def weigh(self, severity: Severity) -> Severity:
-        """The severity in this place: one step lower where the text speaks of the danger or quotes it."""
+        """The severity in this place: one step lower where the text speaks of the danger or quotes it, a note where a
+        skill about attacks shows one."""
+        if self.is_shown_attack:
+            return Severity.INFO
         if not self.is_warned_about:
             return severity
         return {Severity.ERROR: Severity.WARNING}.get(severity, Severity.INFO)
@@ -67,7 +72,10 @@ def _matching(skill: Subject, path: str, page: Markdown, language: Language, wan
     key = f"programs {path}"
     found = skill.memo.get(key)
     if found is None:
-        found = skill.memo[key] = tuple(_shown(path, page))
+        shown = _shown(path, page)
+        if path and describes_attacks(skill):
+            shown = (replace(each, is_shown_attack=_is_about_attacks(path, each)) for each in shown)
+        found = skill.memo[key] = tuple(shown)
     assert isinstance(found, tuple)
     for program in found:
         script = program.script
@@ -93,6 +101,20 @@ def _shown(path: str, page: Markdown) -> Iterator[Program]:
             span = page.find(block, text)
             script = Script(path, text, Language.SHELL, span.line, span.column - 1)
             yield Program(script, False, path, block)
+
+
+_ATTACKS = lazy(r"security|pentest|malware|vulnerab|exploit|threat|red.?team|ctf\b|forensic|hardening", re.IGNORECASE)
+_PAGE_OF_ATTACKS = lazy(r"threat|attack|exploit|malicious|vulnerab|payload", re.IGNORECASE)
+
+
+def describes_attacks(skill: Subject) -> bool:
+    """Whether the skill as a whole is about attacks and their defence."""
+    document = skill.document
+    return document is not None and _ATTACKS.search(f"{document.name} {document.description[:400]}") is not None
+
+
+def _is_about_attacks(path: str, program: Program) -> bool:
+    return _PAGE_OF_ATTACKS.search(path) is not None or program.is_warned_about
 
 
 def _indent(page: Markdown, line: int, text: str) -> int:

@@ -133,7 +133,7 @@ class Subject:
         """Whether the tree holds several skills on disk and not one other file: somebody took the SKILL.md files out of
         a repository, so that what else a skill bundles cannot be known.
         """
-        return isinstance(self.tree, DiskTree) and _is_extract(self.tree)
+        return is_extract(self.tree)
 
     @property
     def has_fields(self) -> bool:
@@ -185,6 +185,11 @@ class Subject:
         """Whether a path relative to the skill leads to something inside the tree."""
         target = posixpath.normpath(join(self.directory, path))
         return not target.startswith("../") and self.tree.exists(target)
+
+
+def is_extract(tree: FileTree) -> bool:
+    """Whether a tree on disk holds several skills and not one other file."""
+    return isinstance(tree, DiskTree) and _is_extract(tree)
 
 
 @lru_cache(maxsize=8)

@@ -79,6 +79,14 @@ Every rule of the catalogue this began with is here, under its number. These dif
   `--interactive`; **STR004** and **STR006** do not read links in templates and sample outputs, nor **STR015** skills
   among them; **TAX009** compares no file with a link to it, **TAX001** no skill with a fixture; **DES001** takes a
   sentence that begins with “For”; **SEC018** no longer holds all of `self` for secret once one attribute is.
+- After 235 more: **SEC013** leaves alone SQL that only constants and question marks make up, and notes what tests
+  run; **STR004** does not take a path behind “Example:” for a file; **DES001** understands “before any …”, “for the …
+  phase” and 触发; **SEC001** knows a script's list of invisible characters, **SEC007** a key that counts through the
+  alphabet, **SEC016** well-known mirrors, **CON011** `args.yes`, **CON009** a user of one letter, **SEC003** “no
+  reason to …”, **DES007** “instead of … on every query”. In the pages of a skill about attacks, the attacks are noted
+  only (SEC004 to SEC006, SEC008, SEC010, SEC011, SEC013, SEC016 to SEC019), and so is a service started with a blank
+  to fill in (SEC011). **TAX002** only notes a plugin's skills where the tree holds SKILL.md files and nothing else: a
+  manifest may list them.
 - **SPEC024** is new (YAML 1.1 booleans); **SEC017**-**SEC020** split Python and JavaScript from the shell rules.
 """
 

@@ -229,6 +229,11 @@ tester codespace git deploy debian circleci sandbox oai default
 _ANYONE = frozenset(_ANYONE_WORDS.split())
 
 
+def _is_anyone(who: str) -> bool:
+    """Whether a name of a home folder stands for any: `user`, `me`, or a single letter."""
+    return len(who) == 1 or who.lower() in _ANYONE
+
+
 @rule(
     "CON009",
     Severity.WARNING,
@@ -246,12 +251,12 @@ def no_home_folders(skill: Subject) -> Iterator[Problem]:
     seen: set[str] = set()
     for passage in skill.markdown.text_matches(_SOMEONE):
         who = passage.match[1]
-        if who.lower() not in _ANYONE and who not in seen and not re.search(r"user|name|your|example", who, re.I):
+        if not _is_anyone(who) and who not in seen and not re.search(r"user|name|your|example", who, re.I):
             seen.add(who)
             yield Problem(f"`{shown(passage.text)}` is one person's home folder", passage.span)
     for script in skill.scripts:
         found = _SOMEONE.pattern.search(script.text)
-        if found is not None and found[1].lower() not in _ANYONE:
+        if found is not None and not _is_anyone(found[1]):
             line = script.text.count("\n", 0, found.start()) + 1
             column = found.start() - script.text.rfind("\n", 0, found.start()) - 1
             span = script.span(line, column, line, column + len(found[0]))

@@ -22,10 +22,12 @@ _TRIGGER = lazy(
     r"|suitable|ideal|designed|intended|good)\b[^.]{0,40}?\b(?:when(?:ever)?|if|for|before|after|while|to|during|as|on|in|with|by|at)\b"
     r"|\bwhen(?:ever)?\b|\bif (?:the |a |you|user|asked|someone)|\b(?:for|during|before|after"
     r"|while) (?:\w+ ){0,3}?\w+ing\b"
-    r"|(?:^|[.;:] )for \w"
+    r"|(?:^|[.;:] )for \w|\bfor the (?:\w+ ){1,3}(?:phase|stage|step)\b"
+    r"|(?:^|[.;:—-] )(?:before|after|upon) (?:any|every|each) \w"
     r"|\btriggers?\b|\bkeywords?\b|\bmentions?\b|\bunless\b|\b(?:tasks?|requests?|scenarios?|situations?) (?:like"
     r"|such as|involving|about|that)"
-    r"|当|時|时候|用于|适用|使用|とき|場合|際に|用途|사용|경우|때|когда|если|при |для |cuando|para |quando|lorsqu|quand"
+    r"|当|時|时候|触发|用于|适用|使用"
+    r"|とき|場合|際に|用途|사용|경우|때|когда|если|при |для |cuando|para |quando|lorsqu|quand"
     r"|pour "
     r"|wenn"
     r"|beim "
@@ -227,6 +229,9 @@ _TOO_BROAD = Search(
 )
 
 
+_INSTEAD = lazy(r"\b(?:instead of|rather than)\b[^.,;]*\Z", re.IGNORECASE)
+
+
 @rule(
     "DES007",
     Severity.WARNING,
@@ -241,6 +246,8 @@ _TOO_BROAD = Search(
 def description_is_not_too_broad(skill: Subject) -> Iterator[Problem]:
     found = description_of(skill)
     if found is not None and (match := _searched(skill, _TOO_BROAD, found[0])):
+        if _INSTEAD.search(found[0], 0, match.start()):
+            return
         yield Problem(f"“{shown(match[0])}” claims every task", found[1].span)
 
 

@@ -21,9 +21,14 @@ from pipeline.skills.subject import Subject
 
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|\?|mailto:")
 # A path that stands for any path, as in `references/<topic>.md`, `path/to/your.md`, `notes-YYYY.md`: no file is meant.
-_PLACEHOLDER = lazy(r"[<>{}*$|%\s…]|\.\.\.|\[|\]|\bYYYY\b|\bXXX?\b|\b(?:your|my|foo|bar|path/to)\b|example\.com")
+_PLACEHOLDER = lazy(r"[<>{}*$|%\s…]|\.\.\.|\[|\]|\bYYYY\b|\b[Xx]{2,3}\b|\b(?:your|my|foo|bar|path/to)\b|example\.com")
 _BUNDLED_PATH = lazy(r"(?:\./)?((?:references?|scripts|assets|templates|resources)/[\w./-]*\w\.[A-Za-z0-9]{1,8})")
 _BUNDLED_FOLDER = lazy(r"(?:references?|scripts|assets|templates|resources|examples)/")
+_EXAMPLE = lazy(
+    r"(?:\bexamples?[*_]*\s*[:(]|\be\.g\.|\bfor instance\b|例如|\bexample\.\w+`,)[^\n]{0,120}$", re.IGNORECASE
+)
+_OPENED = lazy(r"\b(?:see|read|open|load|run|in|of|to|from|with|use)[\s*_(]*$", re.IGNORECASE)
+"""What stands in front of a file that is to be opened, be it one with examples."""
 _MAX_REFERENCES = 2_000
 
 
@@ -36,6 +41,8 @@ class Reference:
     span: Span
     is_link: bool
     raw: str
+    is_example: bool = False
+    """Whether the text names it as an example of a path, not as a file to open."""
 
 
 def references(skill: Subject) -> Iterator[Reference]:
@@ -83,7 +90,10 @@ def _references_of(page: str, markdown: Markdown) -> Iterator[Reference]:
         if match is None or match[1] in seen or _PLACEHOLDER.search(text.strip()):
             continue
         seen.add(match[1])
-        yield Reference(posixpath.normpath(match[1]), page, markdown.find(block, text.strip()), False, text.strip())
+        before = block.text[: block.text.find(text)].rstrip("`")
+        is_example = _EXAMPLE.search(before) is not None and _OPENED.search(before) is None
+        span = markdown.find(block, text.strip())
+        yield Reference(posixpath.normpath(match[1]), page, span, False, text.strip(), is_example)
 
 
 def _relative(folder: str, target: str) -> str:
@@ -127,6 +137,8 @@ def missing_references(skill: Subject) -> Iterator[Reference]:
     folders = {entry.path.split("/", 1)[0] for entry in skill.entries if "/" in entry.path}
     for reference in (*references(skill), *page_references(skill)):
         if reference.path.startswith(("../", "/")) or reference.path == ".." or is_material(reference.page):
+            continue
+        if reference.is_example or posixpath.basename(reference.path).startswith("example."):
             continue
         if _is_there(skill, reference):
             continue

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from pipeline.skills.findings import Provenance, Severity
+from pipeline.skills.fixed_text import FixedText
 from pipeline.skills.patterns import Hint, Search, hint, lazy
 from pipeline.skills.programs import Program, programs
 from pipeline.skills.rules.registry import Problem, rule
@@ -362,7 +363,7 @@ def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
     Severity.WARNING,
     Provenance.SECURITY,
     what="`eval`, `exec`, `os.system`, `shell=True`, `bash -c`, `pickle.load`, unsafe `yaml.load`, SQL or a path "
-    "below `/etc` on a value that is not a literal",
+    "below `/etc` on a value that is not a literal or made of literals (noted only in tests)",
     why="Whoever controls the value (a file, a web page, the model) controls the machine. In instructions it is only "
     "noted.",
     source="https://docs.python.org/3/library/subprocess.html#security-considerations",
@@ -379,12 +380,13 @@ def python_leaves_credential_stores_alone(skill: Subject) -> Iterator[Problem]:
 def python_does_not_run_values(skill: Subject) -> Iterator[Problem]:
     for program, tree in _python(skill, _RUNS_VALUES):
         reported = 0
-        assigned = _assigned(tree)
+        assigned = FixedText(tree)
+        is_run = program.is_bundled and not _TEST.search(program.file)
         for call in _calls(tree):
             reason = _runs_value(call) or _reaches_by_value(call, assigned)
             if reason and reported < 5:
                 reported += 1
-                yield _problem(program, call, reason, Severity.WARNING if program.is_bundled else Severity.INFO)
+                yield _problem(program, call, reason, Severity.WARNING if is_run else Severity.INFO)
 
 
 _RUNS_VALUES = Search(
@@ -396,13 +398,8 @@ _SQL = lazy(
 )
 
 
-def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
-    """What each name was assigned last, where it is a plain assignment."""
-    return {
-        node.targets[0].id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
-    }
+_TEST = lazy(r"(?:^|/)(?:tests?/|test_[^/]*\.py$|[^/]*_test\.py$|conftest\.py$)")
+"""Files that test the scripts of a skill; no agent runs them with anybody's values."""
 
 
 def _is_put_together(node: ast.expr) -> bool:
@@ -416,7 +413,7 @@ def _is_put_together(node: ast.expr) -> bool:
     )
 
 
-def _reaches_by_value(call: ast.Call, assigned: dict[str, ast.expr]) -> str:
+def _reaches_by_value(call: ast.Call, assigned: FixedText) -> str:
     """Whether a call's first argument is SQL, a command for `bash -c` or a system path that is built from values."""
     if not call.args:
         return ""
@@ -425,8 +422,8 @@ def _reaches_by_value(call: ast.Call, assigned: dict[str, ast.expr]) -> str:
         words = [_text(word) for word in first.elts[:2]]
         if words[0] in ("bash", "sh", "zsh") and words[1] == "-c" and _is_put_together(first.elts[2]):
             return f"`{words[0]} -c` runs a command built from values"
-    value = assigned.get(first.id, first) if isinstance(first, ast.Name) else first
-    if not _is_put_together(value):
+    value = assigned.last.get(first.id, first) if isinstance(first, ast.Name) else first
+    if not _is_put_together(value) or assigned.holds(first):
         return ""
     text = _text(value.left if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mod) else value) or ""
     if isinstance(call.func, ast.Attribute) and call.func.attr in ("execute", "executescript") and _SQL.match(text):

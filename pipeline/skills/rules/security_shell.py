@@ -487,11 +487,17 @@ def nothing_stays_behind(skill: Subject) -> Iterator[Problem]:
                 r"\bPATH\b|alias |export \w+=|completion|init -|hook (?:zsh|bash)|shellenv|eval ", command.text
             )
             in_text = not program.is_bundled and (
-                "AGENTS.md" in reason or "CLAUDE.md" in reason or ".git/hooks" in reason or harmless
+                "AGENTS.md" in reason
+                or "CLAUDE.md" in reason
+                or ".git/hooks" in reason
+                or harmless
+                or _BLANK.search(program.script.text if "\n" not in program.script.text else command.text)
             )
             yield _problem(program, command, reason, Severity.INFO if in_text else Severity.WARNING)
 
 
+_BLANK = lazy(r"<[A-Za-z][\w. -]*>")
+"""What a reader is to fill in: a command so written is explained, not run."""
 _INSTALLS = Search(lazy(r"\b(?:pip3?|uv|npm|yarn|pnpm|gem)\b"), hint("pip uv npm yarn pnpm gem"))
 _INDEX_FLAGS = frozenset({"--index-url", "-i", "--extra-index-url", "--trusted-host", "--registry"})
 _TYPO_PAIRS = """
@@ -526,7 +532,9 @@ def packages_come_from_the_registry(skill: Subject) -> Iterator[Problem]:
             value = joined or (words[index + 1] if index + 1 < len(words) else "")
             if command.name in ("pip", "pip3", "uv") and flag in _INDEX_FLAGS and value.startswith("http"):
                 known = re.match(
-                    r"https://(?:download\.pytorch\.org|pkgs\.dev\.azure\.com|[\w.-]*pkg\.dev|pypi\.nvidia\.com|test\.)",
+                    r"https://(?:test\.|(?:download\.pytorch\.org|pkgs\.dev\.azure\.com|[\w.-]*pkg\.dev|pypi\.nvidia\.com"
+                    r"|pypi\.tuna\.tsinghua\.edu\.cn|mirrors\.(?:aliyun|cloud\.tencent|huaweicloud)\.com"
+                    r"|(?:pypi\.)?mirrors\.ustc\.edu\.cn)(?:[/:]|\Z))",
                     value,
                 )
                 if not known and not re.search(r"pypi\.org|[<{$]|example", value):

@@ -49,6 +49,7 @@ _ZERO_WIDTH = lazy(r"[\u200B-\u200D\u2060\uFEFF\u180E\u2061-\u2064]{3,}|[\U000E0
 _ANY_HIDDEN = lazy(r"[\u180E\u200B-\u200D\u202A-\u202E\u2060-\u2069\uFEFF\U000E0000-\U000E01EF]")
 _HIDDEN_BYTES = (b"\xe2\x81", b"\xf3\xa0", b"\xe1\xa0\x8e", b"\xef\xbb\xbf")
 _HIDDEN_AFTER_E280 = re.compile(rb"\xe2\x80[\x8b-\x8d\xaa-\xae]")
+_QUOTED_ON = {'"': '"', "'": "'", "[": "]"}
 _HIDDEN = lazy(f"{_TAGS.pattern}|{_BIDI.pattern}|{_ZERO_WIDTH.pattern}")
 
 
@@ -58,6 +59,13 @@ def _may_hide(text: str) -> bool:
     if any(begin in data for begin in _HIDDEN_BYTES) or _HIDDEN_AFTER_E280.search(data):
         return _ANY_HIDDEN.search(text) is not None
     return False
+
+
+def _is_list_of_characters(text: str, found: re.Match[str]) -> bool:
+    """Whether invisible characters stand each once between quotes: a script's list of them, which can hide nothing."""
+    before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+    alone = len(set(found[0])) == len(found[0]) <= 8 and _BIDI.match(found[0]) is None and ord(found[0][0]) < 0xE0000
+    return alone and bool(after) and _QUOTED_ON.get(before) == after
 
 
 @rule(
@@ -78,7 +86,7 @@ def nothing_is_hidden_in_characters(skill: Subject) -> Iterator[Problem]:
     for path, text in texts(skill):
         if text.isascii() or not _may_hide(text):
             continue
-        found = _HIDDEN.search(text)
+        found = next((each for each in _HIDDEN.finditer(text) if not _is_list_of_characters(text, each)), None)
         if found is None:
             continue
         lines = LineMap.of(text)
@@ -194,7 +202,7 @@ _REPORTED = lazy(
     r"(?:[\"“‘'`][^\"”’'`\n]*$)|\b(?:such as|e\.g\.|like|says?|containing|contains?|attempts? to|try(?:ing"
     r"|ies)? to|detect\w*|flag\w*|reject\w*"
     r"|refuse\w*|watch for|look for|check for|phrases?|patterns?|if (?:a|the|any)\b[^.]*|should not|must not"
-    r"|never|don['’]t|do not|cannot"
+    r"|never|don['’]t|do not|cannot|\bno(?:t a)? (?:reason|excuse) to"
     r"|won['’]t|will not|not)\s*[:\-–—(*_\[]*\s*$",
     re.IGNORECASE,
 )
@@ -383,6 +391,11 @@ def entropy(text: str) -> float:
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values()) if text else 0.0
 
 
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_IN_ORDER = tuple(_ALPHABET[start : start + 8] for start in range(len(_ALPHABET) - 7))
+"""Letters that nobody draws by chance."""
+
+
 class Credential(NamedTuple):
     """A value in a provider's format that does not look like an example."""
 
@@ -394,6 +407,8 @@ class Credential(NamedTuple):
 
 def is_example(value: str) -> bool:
     """Does a value in a provider's format say that it is none, or is it too regular to be random?"""
+    if any(run in "".join(filter(str.isalpha, value)).upper() for run in _IN_ORDER):
+        return True
     body = re.sub(r"^.*?(?:[_-]|AKIA|ASIA|AIza|\.|-----\s)", "", value, count=1)
     if _EXAMPLE.search(value.replace("hooks.slack", "").replace("webhooks", "").replace("PRIVATE KEY", "")):
         return True
@@ -575,15 +590,3 @@ def binaries_are_what_they_say(skill: Subject) -> Iterator[Problem]:
 def _is_picture(name: str, data: bytes) -> bool:
     magic = {"png": b"\x89PNG", "jpg": b"\xff\xd8", "jpeg": b"\xff\xd8", "gif": b"GIF8", "pdf": b"%PDF"}
     return data.startswith(b"version https://git-lfs") or magic[name.rsplit(".", 1)[1]] in data[:1024]
-
-
-def describes_attacks(skill: Subject) -> bool:
-    """Whether the skill as a whole is about attacks and their defence."""
-    document = skill.document
-    if document is None:
-        return False
-    about = f"{document.name} {document.description[:400]}"
-    return (
-        re.search(r"security|pentest|malware|vulnerab|exploit|threat|red.?team|ctf\b|forensic|hardening", about, re.I)
-        is not None
-    )

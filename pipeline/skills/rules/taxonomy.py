@@ -16,12 +16,13 @@ from pipeline.skills.files import EntryKind
 from pipeline.skills.findings import WHOLE_FILE, Provenance, Severity, Span
 from pipeline.skills.frontmatter import YamlType
 from pipeline.skills.installers import MARKETPLACE, PLUGIN, Installer, found_by, listed_skills, plugins_of, read_text
+from pipeline.skills.patterns import lazy
 from pipeline.skills.repository import Repository, SkillSummary
 from pipeline.skills.rules.registry import Problem, Profile, RepositoryProblem, repository_rule, rule
 from pipeline.skills.rules.spec_fields import field_of, shown
 from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.similarity import TextIndex, weighted_words
-from pipeline.skills.subject import Subject
+from pipeline.skills.subject import Subject, is_extract
 
 INSTALLER = "https://github.com/vercel-labs/skills"
 PLUGINS = "https://code.claude.com/docs/en/plugin-marketplaces"
@@ -183,6 +184,9 @@ def _is_link(repository: Repository, skill: SkillSummary) -> bool:
     return entry is not None and entry.kind is EntryKind.SYMLINK
 
 
+_IN_PLUGIN = lazy(r"(?:^|/)plugins/[^/]+/skills/")
+
+
 @repository_rule(
     "TAX002",
     Severity.WARNING,
@@ -207,6 +211,8 @@ def skills_can_be_found(repository: Repository) -> Iterator[RepositoryProblem]:
     for skill in repository.skills:
         if skill.path in repository.subjects and skill.path not in found and skill.name:
             told = _at(skill, f"no installer or client finds a skill at {shown(skill.path)}")
+            if _IN_PLUGIN.search(skill.path) and is_extract(repository.tree):
+                told = replace(told, severity=Severity.INFO)  # a manifest may list it: here are only SKILL.md files
             yield replace(told, severity=Severity.OFF, profiles=_ONLY_STRICT) if _is_sample(skill.path) else told
 
 

@@ -151,7 +151,7 @@ def scripts_do_not_ask(skill: Subject) -> Iterator[Problem]:
                 break
 
 
-_WITHOUT_ASKING = ("isatty", "--yes", "--non-interactive", "--interactive")
+_WITHOUT_ASKING = ("isatty", "--yes", "args.yes", "--non-interactive", "--interactive")
 """What a script that asks has when it can be run without being asked: `--interactive` asks only when told to."""
 
 
