@@ -8,8 +8,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from cryptography.hazmat.primitives import serialization
 
-from bot.github import tokens
 from tests.databases import PostgresServer, running_postgres
 
 
@@ -42,7 +42,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def _a_key_is_checked_once() -> Iterator[None]:
     """Reading a private key checks its numbers, which takes longer than most tests. The sandboxes share one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokens, "load_pem_private_key", cache(tokens.load_pem_private_key))
+        patch.setattr(serialization, "load_pem_private_key", cache(serialization.load_pem_private_key))
         yield
 
 
