@@ -145,7 +145,7 @@ async def test_an_event_whose_run_was_cancelled_is_heard_by_the_next(tmp_path: P
 
 
 async def test_the_schedule_hears_what_no_run_was_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request, an approval and a merge whose workflow runs never happened."""
+    """A request, an approval and a merge whose workflow runs never happened; a conflict is said by a push's own run."""
     monkeypatch.setattr("bot.noserver.round.GRACE", timedelta(0))
     async with town(tmp_path, STRAIGHT) as here:
 
@@ -165,6 +165,15 @@ async def test_the_schedule_hears_what_no_run_was_told_of(tmp_path: Path, monkey
         job = await here.job(number)
         assert job.status is JobStatus.IN_REVIEW, job.ended_reason
         assert job.pull is not None
+
+        path = "skills/release-notes/SKILL.md"
+        await morgan.commit("main", {path: "By hand.\n"}, "Write the same skill")
+        here.waiting.clear()
+        await here.run("push")
+        [said] = await here.words(job.pull.number)
+        assert "cannot be merged as it is" in said
+        await morgan.commit("main", {path: None}, "Take it away again")
+
         await morgan.merge(job.pull.number)
         await unheard()
         assert (await here.job(number)).status is JobStatus.PROMOTED
