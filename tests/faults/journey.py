@@ -47,6 +47,9 @@ class Deaths:
     writes: int = 0
     died: int = 0
     dead: asyncio.Event = field(default_factory=asyncio.Event)
+    graves: list[asyncio.Event] = field(default_factory=list)
+    """What the tasks of dead processes wait for. Collected as garbage, they would come back to life for a moment, in
+    the middle of whatever runs then, and a query of the living would get the answer to theirs."""
 
     async def record(self, log: Effects, *values: Any) -> None:
         self.records += 1
@@ -66,7 +69,8 @@ class Deaths:
     async def _die(self) -> None:
         self.died += 1
         self.dead.set()
-        await asyncio.Event().wait()
+        self.graves.append(asyncio.Event())
+        await self.graves[-1].wait()
 
 
 async def _record(log: Effects, job_key: str, key: str, kind: str, remote_id: int, result: EffectResult) -> None:
