@@ -27,7 +27,7 @@ from bot.engine.steps import DurableSteps, Records
 from bot.engine.tasks import Advance, TaskFailure, WakeUp
 from bot.jobs.ports import NotBeforeError
 from bot.store.database import Database
-from bot.store.turns import TurnTaking
+from bot.store.turns import TurnTaking, others_first
 
 WORKFLOW = "advance"
 MAX_RECOVERIES = 20
@@ -140,17 +140,22 @@ class Engine:
 
         Known ids are no-ops. Transactions are kept short: intake waits for the same lock.
         """
-        for start in range(0, len(wake_ups), WAKE_UPS_PER_TRANSACTION):
-            some = wake_ups[start : start + WAKE_UPS_PER_TRANSACTION]
-            await asyncio.get_running_loop().run_in_executor(self._database.writer, self._enqueue, some)
+        left = list(wake_ups)
+        while left:
+            some = left[:WAKE_UPS_PER_TRANSACTION]
+            done = await asyncio.get_running_loop().run_in_executor(self._database.writer, self._enqueue, some)
+            left = left[done:]
             self._stirred.set()
 
-    def _enqueue(self, wake_ups: Sequence[WakeUp]) -> None:
+    def _enqueue(self, wake_ups: Sequence[WakeUp]) -> int:
+        """How many of these were looked at: all, or the first ones when a delivery waits to be stored."""
         client = self._client
         assert client is not None, "the engine is not running"
         with self._database.direct.begin() as connection:
             waiting = self._keys(connection, "ENQUEUED", among=[wake_up.key for wake_up in wake_ups])
-            for wake_up in wake_ups:
+            for done, wake_up in enumerate(wake_ups):
+                if done and others_first(connection):
+                    return done
                 if wake_up.key in waiting:
                     continue
                 options: EnqueueOptions = {
@@ -160,6 +165,7 @@ class Engine:
                     "queue_partition_key": wake_up.key,
                 }
                 client.enqueue_in_transaction(connection, options, wake_up.key)
+        return len(wake_ups)
 
     async def busy_keys(self) -> set[str]:
         """Jobs that have a task waiting or running on any process."""

@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 
 from bot.store.database import Database
 from bot.store.history import Increment, count_within
+from bot.store.turns import others_first
 
 T = TypeVar("T")
 
 LARGEST = 16
-"""Writes in one transaction, so that whoever waits for SQLite's lock waits for some of them only."""
+"""Writes in one transaction at most."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Together:
                 for each in some:
                     each.done.cancel()
                 raise
-            for each, outcome in zip(some, outcomes, strict=True):
+            self._waiting = some[len(outcomes) :] + self._waiting
+            for each, outcome in zip(some, outcomes, strict=False):
                 each.settle(outcome)
 
     def _over(self, writing: asyncio.Task[None]) -> None:
@@ -115,12 +117,17 @@ class Together:
             return read(connection)
 
     def _commit(self, works: list[Callable[[Batch], object]]) -> list[_Outcome]:
+        """What the first of these came to, or all of them: they end early when a delivery waits to be stored."""
+        results: list[_Outcome] = []
         try:
             with self._database.direct.begin() as connection:
                 batch = Batch(connection)
-                results = [work(batch) for work in works]
+                for work in works:
+                    results.append(work(batch))
+                    if others_first(connection):
+                        break
                 batch.end()
-            return list(results)
+            return results
         except Exception as error:
             if len(works) == 1:
                 return [_Failed(error)]

@@ -3,8 +3,9 @@
 SQLite has no queue: a writer that finds the file locked sleeps up to 100 ms and tries again, so under load whoever
 answers deliveries starves behind many short writes. All writers live in this process (a file lock sees to that), so
 they queue here, first come first served, and SQLite's own lock is free when it is their turn. The intake goes first:
-somebody waits for its answer, and as it is one writer, every second turn at least is another's. Other programs that
-write to the file (an operator's command) are still kept out by SQLite itself.
+somebody waits for its answer, and as it is one writer, every second turn at least is another's. Whoever writes much in
+one turn can see that it waits, and leave the rest for the next turn. Other programs that write to the file (an
+operator's command) are still kept out by SQLite itself.
 """
 
 import sqlite3
@@ -12,6 +13,8 @@ import threading
 from collections import deque
 from contextlib import suppress
 from typing import Any
+
+from sqlalchemy import Connection
 
 PATIENCE_SECONDS = 30.0
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "BEGIN", "CREATE", "DROP", "ALTER")
@@ -24,6 +27,8 @@ class Turns:
         self._mutex = threading.Lock()
         self._held = False
         self._waiting: deque[threading.Lock] = deque()
+        self.wanted = False
+        """Does the one who goes first wait?"""
 
     def take(self, patience: float = PATIENCE_SECONDS, *, next_turn: bool = False) -> bool:
         """Wait for the turn, or only for the one that is under way; False when it did not come in time."""
@@ -35,6 +40,7 @@ class Turns:
             mine.acquire()
             if next_turn:
                 self._waiting.appendleft(mine)
+                self.wanted = True
             else:
                 self._waiting.append(mine)
         if mine.acquire(timeout=patience):
@@ -42,6 +48,7 @@ class Turns:
         with self._mutex:
             if mine in self._waiting:
                 self._waiting.remove(mine)
+                self.wanted = self.wanted and not next_turn
                 return False
         return True  # it came in the very moment the patience ended
 
@@ -49,6 +56,7 @@ class Turns:
         """End the turn; the one who waits longest is next."""
         with self._mutex:
             if self._waiting:
+                self.wanted = False
                 self._waiting.popleft().release()
             else:
                 self._held = False
@@ -112,6 +120,11 @@ class TurnTaking(sqlite3.Connection):
             raise sqlite3.OperationalError("database is locked: another writer of this process did not finish")
         self._has_turn = True
 
+    @property
+    def is_wanted(self) -> bool:
+        """Does the one who goes first wait for this connection's turn to end?"""
+        return self._has_turn and self._turns.wanted
+
     def give_turn(self) -> None:
         if self._has_turn:
             self._has_turn = False
@@ -121,6 +134,12 @@ class TurnTaking(sqlite3.Connection):
         """Statements that commit by themselves, and those that failed before a transaction began."""
         if self._has_turn and not self.in_transaction:
             self.give_turn()
+
+
+def others_first(connection: Connection) -> bool:
+    """Should a transaction that could end here do so, and go on in the next one? Never on a server."""
+    driver = connection.connection.driver_connection
+    return isinstance(driver, TurnTaking) and driver.is_wanted
 
 
 class _TurnTakingCursor(sqlite3.Cursor):

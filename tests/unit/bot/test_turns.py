@@ -1,5 +1,6 @@
 """Writers of one SQLite file take turns."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.store.database import open_database
+from bot.store.together import Batch, Together
 from bot.store.turns import Turns, TurnTaking
 
 
@@ -140,3 +143,34 @@ def test_a_closed_connection_holds_no_lock_though_a_cursor_of_it_lives_on(path: 
     cancelled.close()
     assert cursor is not None
     other.close()
+
+
+async def test_writes_that_share_a_turn_leave_the_rest_for_the_next_one_when_the_intake_waits(path: str) -> None:
+    database = open_database(f"sqlite:///{path}")
+    together, order = Together(database), list[str]()
+    shared: list[Batch] = []
+
+    def store() -> None:
+        connection = connect(path)
+        connection.goes_first = True
+        connection.execute("INSERT INTO t VALUES (100)")
+        order.append("delivery")
+        connection.commit()
+        connection.close()
+
+    delivery = threading.Thread(target=store)
+
+    def write(number: int, batch: Batch) -> None:
+        batch.connection.exec_driver_sql("INSERT INTO t VALUES (?)", (number,))
+        order.append(str(number))
+        shared.append(batch)
+        if number == 2:
+            delivery.start()
+            while not batch.connection.connection.driver_connection.is_wanted:
+                time.sleep(0.001)
+
+    await asyncio.gather(*(together.write(lambda batch, number=number: write(number, batch)) for number in range(1, 5)))
+    delivery.join()
+    assert order == ["1", "2", "delivery", "3", "4"]
+    assert [batch is shared[0] for batch in shared] == [True, True, False, False]
+    await database.close()
