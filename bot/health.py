@@ -1,7 +1,10 @@
 """/livez (the loop turns), /readyz (it can do its work) and /metrics."""
 
+import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -17,12 +20,26 @@ BACKLOG_LIMIT_SECONDS = 900
 """An event that waits longer than this without a task shows as a degraded, not as a dead service."""
 
 
-@dataclass(frozen=True)
+PATIENCE_SECONDS = 2.0
+"""So long an answer waits for the database: probes give up after a few seconds themselves."""
+FRESH_SECONDS = 1.0
+"""What was found so lately is told again: any number of probes cost one look a second."""
+STALE_SECONDS = 30.0
+"""A database that was well so lately, and is slow to answer now, degrades the service. After that it fails it."""
+
+
+@dataclass
 class Health:
+    """What was found in the database is kept, and the look that finds it goes on when its answer comes too late."""
+
     stores: Stores
     metrics: Metrics
     state: Callable[[], str]
     others: Callable[[], Mapping[str, str]] = dict
+    clock: Callable[[], float] = time.monotonic
+    _found: Mapping[str, str] = field(default_factory=dict)
+    _found_at: float = -math.inf
+    _looking: asyncio.Task[None] | None = None
 
     async def livez(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -30,20 +47,46 @@ class Health:
     async def readyz(self, _: web.Request) -> web.Response:
         """200 when events can be stored and tasks run; what is merely degraded is named and stays 200."""
         checks: dict[str, str] = {"engine": "ok" if self.state() == "ready" else self.state()}
-        try:
-            revision = await current_revision(self.stores.database)
-            checks["database"] = "ok"
-            wanted = latest_revision()
-            checks["migrations"] = "ok" if revision >= wanted else f"at {revision or 'nothing'}, wanted {wanted}"
-            backlog = await self.stores.inbox.backlog()
-            age = (datetime.now(UTC) - backlog.oldest).total_seconds() if backlog.oldest else 0.0
-            checks["backlog"] = "ok" if age < BACKLOG_LIMIT_SECONDS else f"degraded: oldest event waits {age:.0f} s"
-        except (SQLAlchemyError, OSError) as error:
-            checks["database"] = f"failed: {type(error).__name__}"
+        checks |= await self._database()
         checks |= self.others()
         ready = all(value == "ok" or value.startswith("degraded") for value in checks.values())
         status = "ready" if ready else "not ready"
         return web.json_response({"status": status, "checks": checks}, status=200 if ready else 503)
+
+    async def _database(self) -> Mapping[str, str]:
+        if self.clock() - self._found_at >= FRESH_SECONDS:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.wait([self._looking], timeout=PATIENCE_SECONDS)
+        age = self.clock() - self._found_at
+        if self._looking is None or self._looking.done():
+            return self._found
+        if age < STALE_SECONDS and self._found["database"] == "ok":
+            return {**self._found, "database": f"degraded: no answer for {age:.0f} s"}
+        return {"database": f"failed: no answer within {PATIENCE_SECONDS:g} s"}
+
+    async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(STALE_SECONDS):
+                revision, backlog = await asyncio.gather(
+                    current_revision(self.stores.database), self.stores.inbox.backlog()
+                )
+        except (SQLAlchemyError, OSError) as error:
+            self._found = {"database": f"failed: {type(error).__name__}"}
+        else:
+            wanted = latest_revision()
+            age = (datetime.now(UTC) - backlog.oldest).total_seconds() if backlog.oldest else 0.0
+            self._found = {
+                "database": "ok",
+                "migrations": "ok" if revision >= wanted else f"at {revision or 'nothing'}, wanted {wanted}",
+                "backlog": "ok" if age < BACKLOG_LIMIT_SECONDS else f"degraded: oldest event waits {age:.0f} s",
+            }
+        self._found_at = self.clock()
+
+    async def close(self, _: web.Application) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
     async def show_metrics(self, _: web.Request) -> web.Response:
         await self._measure()
@@ -72,6 +115,7 @@ def add_health(
 ) -> None:
     """`others` says `ok` or `degraded: ...` of whom the service needs and cannot help."""
     health = Health(stores, metrics, state, others)
+    app.on_shutdown.append(health.close)
     app.router.add_get("/livez", health.livez)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.show_metrics)
