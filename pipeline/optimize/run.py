@@ -5,12 +5,14 @@ again after a rate limit or a server error does not count).
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import dspy
 from pydantic import Field
+from tqdm import tqdm
 
 from pipeline import sections
 from pipeline.checking import assemble
@@ -185,7 +187,23 @@ def _search(writer: Writer, train: Sequence[Example], budget: Budget, spending: 
         num_threads=threads,
         warn_on_score_mismatch=False,
     )
-    return gepa.compile(writer, trainset=[_dspy_example(one) for one in train])
+    with _bars_at_terminals_alone():
+        return gepa.compile(writer, trainset=[_dspy_example(one) for one in train])
+
+
+@contextmanager
+def _bars_at_terminals_alone() -> Iterator[None]:
+    """DSPy and GEPA draw bars within bars, into logs as well, and take no word against it; tqdm itself knows better."""
+    draw = tqdm.__init__
+
+    def look_first(bar: Any, *args: Any, **options: Any) -> None:
+        draw(bar, *args, **options | {"disable": options.get("disable") or None})
+
+    tqdm.__init__ = look_first
+    try:
+        yield
+    finally:
+        tqdm.__init__ = draw
 
 
 def judge(example: Example, body: str) -> tuple[float, str]:

@@ -101,8 +101,9 @@ async def test_better_instructions_are_found_measured_on_other_repositories_writ
     status = await asyncio.to_thread(
         command.run, arguments("--examples", str(data), "--out", str(out), "--max-calls", str(CALLS))
     )
-    said = capsys.readouterr().out
+    said, beside = capsys.readouterr()
     assert status == command.WRITTEN, said
+    assert "%|" not in said + beside, "no bar is drawn where there is no terminal"
     assert len(model.requests) <= CALLS
     assert f"at most {CALLS} questions to the model" in said
     found = Prompts.model_validate_json(out.read_text())
