@@ -1,7 +1,8 @@
 """👀 in the first second of a run, before any package is there. Standard library only; best effort, it never fails.
 
 Only where the job will surely react, as `bot.presence` and the decisions have it, and only where that can be told
-without reading Markdown or YAML. All others get their 👀 from the run itself.
+without reading Markdown or YAML. All others get their 👀 from the run itself. A run that surely concerns no request
+ends here: most of what people say in a repository is about other things.
 """
 
 import base64
@@ -12,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,7 +29,7 @@ from bot.noserver.reach import NOT_THERE, REF
 from bot.noserver.state import Row, path_of
 from bot.plain_config import PATH, plain_label
 from bot.store.keys import pull_key
-from pipeline.skills.action.commands import set_outputs, verbatim
+from pipeline.skills.action.commands import add_summary, notice, set_outputs, verbatim
 
 HEARD_IN = frozenset({"pending_user_input", "pending_hitl", "expired"})
 """Statuses in which the requester's words are an answer."""
@@ -34,6 +37,17 @@ REVIEWED_IN = frozenset({"in_review", "running"})
 """Statuses in which a line comment is taken up."""
 WRITERS = frozenset({"write", "maintain", "admin"})
 """Roles whose line comments are taken up."""
+
+
+NO_REQUEST = "this concerns no request"
+
+
+class Found(Enum):
+    """What came of it; the values are the step's outputs."""
+
+    SEEN = "reacted"
+    NOTHING = "unconcerned"
+    UNSURE = "unsure"
 
 
 @dataclass(frozen=True)
@@ -73,13 +87,16 @@ class Labelled:
 
 
 def react(environ: Mapping[str, str]) -> int:
-    """The step: output `reacted`, `yes` or nothing."""
+    """The step: outputs `reacted` and `unconcerned`, each `yes` or nothing."""
     try:
-        reacted = _react(environ)
+        found = _react(environ)
     except Exception as error:
         sys.stdout.write(verbatim(redact(f"no early reaction: {type(error).__name__}: {error}")))
-        reacted = False
-    set_outputs(environ, {"reacted": "yes" if reacted else ""})
+        found = Found.UNSURE
+    if found is Found.NOTHING:
+        sys.stdout.write(notice(NO_REQUEST))
+        add_summary(environ, f"### Skill Fleet\n\n```text\n{NO_REQUEST}\n```\n")
+    set_outputs(environ, {each.value: "yes" if found is each else "" for each in (Found.SEEN, Found.NOTHING)})
     return 0
 
 
@@ -128,33 +145,45 @@ def is_surely_a_request(found: Labelled, config: str) -> bool:
     return label is not None and label.casefold() in [each.casefold() for each in found.labels]
 
 
+def surely_concerns_nobody(seen: Said | Labelled, config: Callable[[], str]) -> bool:
+    """Where there is no job: never what might begin or rebuild one. `config` gives the settings file's text."""
+    if isinstance(seen, Said):
+        return not seen.path and (seen.pull or "/skill" not in seen.body)
+    if not seen.labels:
+        return True
+    label = plain_label(config())
+    return label is not None and label.casefold() not in [each.casefold() for each in seen.labels]
+
+
 def _labelled(payload: Any, repository: int) -> Labelled | None:
     issue, action = payload["issue"], payload["action"]
     if action not in ("opened", "labeled") or issue["state"] != "open" or issue.get("pull_request") is not None:
         return None
     given = issue["labels"] if action == "opened" else [payload["label"]]
-    return Labelled(tuple(str(each["name"]) for each in given), repository, int(issue["number"])) if given else None
+    return Labelled(tuple(str(each["name"]) for each in given), repository, int(issue["number"]))
 
 
-def _react(environ: Mapping[str, str]) -> bool:
+def _react(environ: Mapping[str, str]) -> Found:
     seen, token = read(environ), Secret(environ["INPUT_TOKEN"])
     if seen is None:
-        return False
+        return Found.UNSURE
     api = f"{environ['GITHUB_API_URL'].rstrip('/')}/repos/{environ['GITHUB_REPOSITORY']}"
     url = f"{environ['GITHUB_SERVER_URL'].rstrip('/')}/{environ['GITHUB_REPOSITORY']}.git"
     with TemporaryDirectory(dir=environ.get("RUNNER_TEMP") or None) as folder:
         job = _find(folder, seen, url, os.environ | reach.environment(url, token))
-    if isinstance(seen, Labelled):
-        sure = job is None and is_surely_a_request(seen, _config(api, token))
+    if job is None:
+        config = cache(partial(_config, api, token))
+        if surely_concerns_nobody(seen, config):
+            return Found.NOTHING
+        sure = isinstance(seen, Labelled) and is_surely_a_request(seen, config())
     else:
-        login = seen.login
-        sure = job is not None and is_surely_for_us(seen, job, lambda: _role(api, login, token))
+        sure = isinstance(seen, Said) and is_surely_for_us(seen, job, partial(_role, api, seen.login, token))
     if not sure:
-        return False
+        return Found.UNSURE
     if app := environ.get("INPUT_APP_ID", ""):
         token = token_to_talk(api, seen.permission, app, Secret(environ["INPUT_PRIVATE_KEY"]), time.time())
     ask(f"{api}/{seen.reactions}", token, {"content": "eyes"})
-    return True
+    return Found.SEEN
 
 
 def _config(api: str, token: Secret) -> str:

@@ -27,6 +27,7 @@ from bot.jobs.intake import interpret, repository_of
 from bot.jobs.job import Job
 from bot.noserver.books import Books, open_keys
 from bot.noserver.event import Arrived, Nothing, Round, Run, read_event, read_run, words_of
+from bot.noserver.eyes import NO_REQUEST
 from bot.noserver.ref import StateRef
 from bot.noserver.state import KeyState, Row
 from bot.noserver.turn import Pauses, PlainSteps, own_turn
@@ -140,7 +141,7 @@ async def _handle(session: Session, event: Arrived) -> Ended:
         return Ended("these words were heard already")
     service = GitHubService(session.connection, session.who.identity, EffectsInMemory())
     if known.job is None and is_job(key) and not await _may_begin(service, stored):
-        return Ended("this concerns no request")
+        return Ended(NO_REQUEST)
     if is_check(key):
         return await _work(session, known.added("inbox", [_row(stored)]), stored)
     mine = KeyState(key) if heard else KeyState(key).added("inbox", [_row(stored)])

@@ -12,6 +12,7 @@ import yaml
 
 from bot.jobs.job import JobStatus
 from bot.noserver import environment
+from bot.noserver.eyes import NO_REQUEST
 from bot.repo_config import InvalidConfigError
 from pipeline.skills.action.environment import layout
 from tests.integration.noserver.composite import already_installed, downloaded, runner
@@ -40,7 +41,7 @@ async def test_the_composite_hears_an_approval_and_opens_the_pull_request(tmp_pa
         assert run.outputs["said"] == f"{here.github.repo}#{number}: in_review"
         assert run.shown("notice") == [run.outputs["said"]]
         assert "in_review" in run.summary
-        assert run.steps["react"] == {"reacted": "yes"}
+        assert run.steps["react"] == {"reacted": "yes", "unconcerned": ""}
         assert (BOT, "eyes") in await here.github.reactions(comment)
         assert (await here.job(number)).status is JobStatus.IN_REVIEW
         assert here.token not in run.log
@@ -49,6 +50,21 @@ async def test_the_composite_hears_an_approval_and_opens_the_pull_request(tmp_pa
         assert sorted(path.name for path in machine.workspace.iterdir()) == sorted(
             ["yaml.py", "git.py", "sitecustomize.py", "bot.py"]
         )
+
+
+async def test_talk_about_other_things_ends_before_anything_is_installed(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        number = await here.github.as_user("sam").open_issue("A bug", "It does not work.")
+        await here.github.as_user("riley").comment(number, "Does it work on another machine?")
+        for event, payload in list(here.waiting):
+            machine = runner(
+                downloaded(tmp_path / event / "action"), tmp_path / event, here.environ(event, payload), here.token
+            )
+            run = await asyncio.to_thread(machine.run, event, payload)
+            assert run.status == 0, run.log
+            assert sorted(run.steps) == ["python", "react"]
+            assert NO_REQUEST in run.summary
+            assert (await here.run(event, payload)).said == NO_REQUEST, "the whole program says the same"
 
 
 @pytest.mark.parametrize(
@@ -139,3 +155,11 @@ def test_what_is_loaded_before_the_first_reaction_has_neither_database_nor_model
     program = f"import sys, bot.noserver.command; sys.exit(' '.join(set({heavy}) & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_loads_nothing_that_only_servers_and_apps_need() -> None:
+    """Loading is most of what a run spends: its packages come without bytecode."""
+    spared = {"dbos", "psycopg", "jinja2", "jwt", "cryptography", "dspy", "openai", "alembic", "aiohttp.web"}
+    program = f"import sys, bot.noserver.command, bot.noserver.desk; print({spared!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -11,7 +11,7 @@ import pytest
 
 from bot.jobs.job import WAITING, JobStatus
 from bot.noserver import eyes
-from bot.noserver.eyes import Labelled, Said, is_surely_a_request, is_surely_for_us
+from bot.noserver.eyes import Labelled, Said, is_surely_a_request, is_surely_for_us, surely_concerns_nobody
 from bot.plain_config import PATH
 from bot.sandbox import Seed
 from tests.integration.noserver.test_runs import STRAIGHT
@@ -64,20 +64,13 @@ def test_nothing_has_to_be_installed_for_it() -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, timeout=60)
 
 
-def test_a_run_loads_nothing_that_only_servers_and_apps_need() -> None:
-    """Loading is most of what a run spends: its packages come without bytecode."""
-    spared = {"dbos", "psycopg", "jinja2", "jwt", "cryptography", "dspy", "openai", "alembic", "aiohttp.web"}
-    program = f"import sys, bot.noserver.command, bot.noserver.desk; print({spared!r} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.strip() == "set()"
-
-
 async def step(here: Town) -> str:
     """What the step says to the newest event."""
     event, payload = here.waiting.pop()
     environ = here.environ(event, payload) | {"INPUT_TOKEN": here.token}
     output = Path(environ["RUNNER_TEMP"]) / "output"
-    assert await asyncio.to_thread(eyes.react, environ | {"GITHUB_OUTPUT": str(output)}) == 0
+    files = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(output.with_name("summary"))}
+    assert await asyncio.to_thread(eyes.react, environ | files) == 0
     return output.read_text().splitlines()[1]
 
 
@@ -104,6 +97,27 @@ def at_the_issue(here: Town, number: int) -> list[tuple[str, str]]:
 )
 def test_only_what_surely_has_the_label_counts_as_a_request(config: str, labels: tuple[str, ...], sure: bool) -> None:
     assert is_surely_a_request(Labelled(labels, repository=1, number=2), config) is sure
+
+
+@pytest.mark.parametrize(
+    ("seen", "config", "nobody"),
+    [
+        (said("I agree."), None, True),
+        (said("Is /skill a command?"), None, False),  # a request whose job was lost may be rebuilt
+        (replace(said("/skill start"), pull=True), None, True),
+        (replace(said("Shorter."), pull=True, path="skills/a/SKILL.md"), None, False),
+        (Labelled((), repository=1, number=2), None, True),
+        (Labelled(("bug",), repository=1, number=2), "", True),
+        (Labelled(("bug",), repository=1, number=2), "label: Bug", False),
+        (Labelled(("bug",), repository=1, number=2), "model: a/b", False),  # not to be known without reading YAML
+    ],
+)
+def test_without_a_job_most_things_concern_nobody(seen: Said | Labelled, config: str | None, nobody: bool) -> None:
+    def text() -> str:
+        assert config is not None, "the settings are not asked for"
+        return config
+
+    assert surely_concerns_nobody(seen, text) is nobody
 
 
 @pytest.mark.parametrize(("config", "sure"), [("", True), ("model: a/b\n", False)])
