@@ -83,6 +83,13 @@ def _matching(skill: Subject, path: str, page: Markdown, language: Language, wan
             yield program
 
 
+def shown_programs(skill: Subject, path: str) -> tuple[Program, ...]:
+    """The programs that a page shows, as far as a rule has asked for them; the empty path is the body's."""
+    found = skill.memo.get(f"programs {path}", ())
+    assert isinstance(found, tuple)
+    return found
+
+
 def _shown(path: str, page: Markdown) -> Iterator[Program]:
     before: Block | None = None
     for block in page.blocks:

@@ -26,6 +26,8 @@ MAX_PROGRAM = 512 * 1024
 """Characters; a longer program is not parsed."""
 
 
+MAX_NODES = 200_000
+"""Nodes of a shell program's tree that are looked at."""
 MAX_WORD = 8 * 1024
 """Bytes of a shell command, or of one of its words, that are looked at; `NESTED_WORD` where commands are nested in each
 other `DEEP` times and more, because each holds the text of those in it.
@@ -99,6 +101,8 @@ class Script:
         self.language = language
         self.first_line = first_line
         self.column = column
+        self.cut = ""
+        """What of a shell program `commands` did not look at, for people; known once they were asked for."""
 
     @cached_property
     def words(self) -> Words:
@@ -203,11 +207,15 @@ class _Source:
         inside = () if self.data.isascii() else re.finditer(rb"[\x80-\xbf]", self.data)
         self.inside = [match.start() for match in inside]
         """Where the bytes are that do not begin a character."""
+        self.cut = ""
 
     def text(self, node: Node, most: int) -> str:
         """A node's text, at most so many bytes."""
-        start = node.start_byte
-        return self.data[start : min(node.end_byte, start + most)].decode("utf-8", "replace")
+        start, end = node.start_byte, node.end_byte
+        if end - start > most:
+            self.cut = f"a command of more than {most:,} bytes"
+            end = start + most
+        return self.data[start:end].decode("utf-8", "replace")
 
     def may_substitute(self, node: Node) -> bool:
         """Whether a node may hold other commands: `$(…)`, `<(…)`, `>(…)`, or backticks."""
@@ -233,7 +241,8 @@ def _commands(script: Script) -> Iterator[Command]:
     while stack:
         node, parent, depth, guarded = stack.pop()
         seen += 1
-        if seen > 200_000:
+        if seen > MAX_NODES:
+            script.cut = f"it has more than {MAX_NODES:,} parts"
             break
         kind = node.type
         if kind == "command":
@@ -249,6 +258,7 @@ def _commands(script: Script) -> Iterator[Command]:
             pipelines.append(node)
         inside = guarded or kind in ("if_statement", "case_statement")
         stack.extend((child, node, depth, inside) for child in node.named_children)
+    script.cut = script.cut or source.cut
     for command, holding in holders:
         command.substitutes = tuple(nodes[inner] for each in holding for inner in _substituted(each) if inner in nodes)
     for pipeline in pipelines:

@@ -87,6 +87,7 @@ Every rule of the catalogue this began with is here, under its number. These dif
   only (SEC004 to SEC006, SEC008, SEC010, SEC011, SEC013, SEC016 to SEC019), and so is a service started with a blank
   to fill in (SEC011). **TAX002** only notes a plugin's skills where the tree holds SKILL.md files and nothing else: a
   manifest may list them.
+- **STR017** is new: what a rule did not look at, because it is too large or cannot be read, is a finding.
 - **SPEC024** is new (YAML 1.1 booleans); **SEC017**-**SEC020** split Python and JavaScript from the shell rules.
 """
 

@@ -29,7 +29,7 @@ _EXAMPLE = lazy(
 )
 _OPENED = lazy(r"\b(?:see|read|open|load|run|in|of|to|from|with|use)[\s*_(]*$", re.IGNORECASE)
 """What stands in front of a file that is to be opened, be it one with examples."""
-_MAX_REFERENCES = 2_000
+MAX_REFERENCES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _known_references(skill: Subject, path: str, page: Markdown) -> tuple[Refere
 def _references_of(page: str, markdown: Markdown) -> Iterator[Reference]:
     folder = posixpath.dirname(page)
     for count, link in enumerate(markdown.links):
-        if count >= _MAX_REFERENCES:
+        if count >= MAX_REFERENCES:
             break
         target = unquote(link.target.split("#", 1)[0].split("?", 1)[0])
         if not target or _SCHEME.match(link.target) or _PLACEHOLDER.search(target) or len(target) > 300:

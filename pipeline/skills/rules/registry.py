@@ -126,6 +126,7 @@ _MODULES = (
     "security_shell",
     "security_python",
     "security_literals",
+    "limits",
     "taxonomy",
     "categories",
     "ignoring",

@@ -22,7 +22,7 @@ from pipeline.skills.rules.spec_file import VALID
 from pipeline.skills.subject import Subject
 
 OWASP = "https://genai.owasp.org/llmrisk/llm01-prompt-injection/"
-_TEXT_LIMIT = 1024 * 1024
+TEXT_LIMIT = 1024 * 1024
 
 
 def texts(skill: Subject) -> Iterator[tuple[str, str]]:
@@ -30,7 +30,7 @@ def texts(skill: Subject) -> Iterator[tuple[str, str]]:
     if skill.document is not None:
         yield "", skill.document.text
     for entry in skill.files:
-        if entry.size <= _TEXT_LIMIT:
+        if entry.size <= TEXT_LIMIT:
             text = skill.text(entry.path)
             if text is not None:
                 yield entry.path, text
@@ -538,7 +538,7 @@ _MAGIC = (
     (b"\xca\xfe\xba\xbe", "a Java class or macOS program"),
     (b"\x00asm", "a WebAssembly program"),
 )
-_TEXT_SUFFIXES = (
+TEXT_SUFFIXES = (
     ".md",
     ".txt",
     ".py",
@@ -578,7 +578,7 @@ def binaries_are_what_they_say(skill: Subject) -> Iterator[Problem]:
         kind = next((label for magic, label in _MAGIC if data.startswith(magic)), None)
         if kind is not None:
             yield Problem(f"{kind}: nobody can review it", file=entry.path)
-        elif name.endswith(_TEXT_SUFFIXES) and b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        elif name.endswith(TEXT_SUFFIXES) and b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             yield Problem("binary data behind the name of a text file", file=entry.path)
         elif name.endswith((".png", ".jpg", ".jpeg", ".gif", ".pdf")):
             if not _is_picture(name, data):

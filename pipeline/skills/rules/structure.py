@@ -16,7 +16,7 @@ from pipeline.skills.patterns import lazy
 from pipeline.skills.rules.references import is_material
 from pipeline.skills.rules.registry import BEST_PRACTICES, SCRIPTS, SPECIFICATION, Problem, Profile, rule
 from pipeline.skills.rules.spec_file import VALID
-from pipeline.skills.scripts import Language
+from pipeline.skills.scripts import MAX_PROGRAM, Language
 from pipeline.skills.subject import MAX_ENTRIES, Subject
 
 MAX_LINES = 500
@@ -322,7 +322,9 @@ def skills_are_not_nested(skill: Subject) -> Iterator[Problem]:
 )
 def scripts_parse(skill: Subject) -> Iterator[Problem]:
     for script in skill.scripts:
-        if script.language is Language.PYTHON and script.syntax_error is not None and "{{" not in script.text:
+        if len(script.text) > MAX_PROGRAM or "{{" in script.text:
+            continue  # STR017 says that they are not examined
+        if script.language is Language.PYTHON and script.syntax_error is not None:
             message, span = script.syntax_error
             newer = "f-string" in message or re.search(r"(?m)^type \w+|^\s*def \w+\[|^class \w+\[", script.text)
             severity = Severity.INFO if newer else None
