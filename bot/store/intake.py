@@ -22,14 +22,15 @@ from bot.store.turns import TurnTaking
 ROWS_PER_INSERT = 64
 _ROW = (*COLUMNS, "done_by", "done_at")
 _OPEN = (None, None)
-_LAST_ID = "SELECT coalesce(max(id), 0) FROM inbox"
-_NEW_AMONG = "SELECT delivery, id FROM inbox WHERE delivery IN (SELECT value FROM json_each(?)) AND id > ?"
+_NEWEST_AMONG = (
+    "SELECT delivery, id FROM inbox WHERE delivery IN (SELECT value FROM json_each(?)) ORDER BY +id DESC LIMIT ?"
+)
 _OF_SOMEBODY = f"""
 SELECT key FROM jobs WHERE key IN (SELECT value FROM json_each(?))
 UNION ALL
 SELECT key FROM inbox WHERE key IN (SELECT value FROM json_each(?)) AND done_by IS NULL AND event IN {BEGINNING}
 """  # noqa: S608 (constants)
-QUERIES = (_LAST_ID, _NEW_AMONG, _OF_SOMEBODY)
+QUERIES = (_NEWEST_AMONG, _OF_SOMEBODY)
 
 
 class Intake(Protocol):
@@ -92,7 +93,6 @@ class SqliteIntake:
         return stored
 
     def _add_within(self, connection: sqlite3.Connection, events: Sequence[NewEvent]) -> list[StoredEvent]:
-        before: int = connection.execute(_LAST_ID).fetchone()[0]
         orphans = self._orphans(connection, events)
         closing = (NO_JOB, sqlite_time(datetime.now(UTC)))
         stored: list[StoredEvent] = []
@@ -107,7 +107,7 @@ class SqliteIntake:
                 ids = {event.delivery: id_ for id_, event in enumerate(some, first)}
             else:
                 deliveries = json.dumps([event.delivery for event in some])
-                ids = dict(connection.execute(_NEW_AMONG, (deliveries, before)).fetchall())
+                ids = dict(connection.execute(_NEWEST_AMONG, (deliveries, cursor.rowcount)).fetchall())
             stored += [
                 StoredEvent(id_, event.key, event, closed=event.talk and event.key in orphans)
                 for event in some
