@@ -289,6 +289,14 @@ def kept_message(issue_number: int) -> str:
     return f"Keep what found no room in issue {issue_number}\n\n[skip ci]"
 
 
+def merged_elsewhere(requester: str, number: int, branch: str) -> str:
+    """On the issue, when somebody had the pull request merged into another branch than the default one."""
+    return (
+        f"{mention(requester)}, pull request #{number} was merged into {inline_code(branch)}, not into the default "
+        "branch. My work is done; the skill can be installed as soon as that branch has reached the default one."
+    )
+
+
 def conflict() -> str:
     """On the pull request, when the default branch has moved so that it cannot be merged any more."""
     return (

@@ -369,5 +369,6 @@ def _pull(pull: PullRequest) -> JsonValue:
         "merged": pull.merged,
         "merge_commit_sha": pull.merge_commit_sha,
         "mergeable": pull.mergeable,
+        "base": {"ref": pull.base.ref},
         "head": {"sha": pull.head.sha, "ref": pull.head.ref, "repo": {"id": home.id} if home is not None else None},
     }

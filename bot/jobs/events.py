@@ -133,6 +133,7 @@ class PullMerged(Value):
     actor: Actor
     number: int
     merge_sha: str
+    into: str = Field("", description="the branch, where it is not the default one")
 
 
 class PullClosed(Value):

@@ -264,7 +264,10 @@ def _pull_closed(reading: Reading) -> ev.Event | None:
     if pull is None:
         return None
     if pull.merged:
-        return ev.PullMerged(actor=reading.actor, number=pull.number, merge_sha=pull.merge_commit_sha or "")
+        default = reading.payload.repository.default_branch if reading.payload.repository is not None else ""
+        into = pull.base.ref if pull.base.ref != default else ""
+        sha = pull.merge_commit_sha or ""
+        return ev.PullMerged(actor=reading.actor, number=pull.number, merge_sha=sha, into=into)
     return None if reading.is_by_us else ev.PullClosed(actor=reading.actor, number=pull.number)
 
 

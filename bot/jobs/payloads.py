@@ -97,6 +97,7 @@ class PullRequest(Part):
     merged: bool | None = None
     merge_commit_sha: str | None = None
     head: Head = Head()
+    base: Head = Head()
     mergeable: bool | None = None
 
 

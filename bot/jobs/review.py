@@ -146,9 +146,12 @@ def merged(turn: Turn, event: ev.PullMerged) -> None:
     if job.pull is None or job.pull.number != event.number or job.status is JobStatus.PROMOTED:
         return
     turn.move(JobStatus.PROMOTED, ended_reason="", deferred=[])
-    turn.say(
-        f"promoted:{event.merge_sha}", pull.promoted(turn.job, event.merge_sha, turn.facts.web), why=Occasion.OUTCOME
+    text = (
+        notices.merged_elsewhere(job.requester, event.number, event.into)
+        if event.into
+        else pull.promoted(turn.job, event.merge_sha, turn.facts.web)
     )
+    turn.say(f"promoted:{event.merge_sha}", text, why=Occasion.OUTCOME)
     turn.do(fx.Close(key="close:issue", number=job.issue_number, what="issue", reason="completed"))
 
 

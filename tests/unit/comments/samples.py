@@ -482,6 +482,7 @@ def _texts(kit: Kit) -> dict[str, str]:
             "ada", say("Review comments are acted on when they come from people with write permission.")
         ),
         "notices.had_stopped": notices.had_stopped("ada", "the repository was archived"),
+        "notices.merged_elsewhere": notices.merged_elsewhere("ada", 8, say("develop")),
         "notices.closed_by_person": notices.closed_by_person(),
         "notices.not_published": notices.not_published(say("the branch is protected")),
     }

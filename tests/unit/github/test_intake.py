@@ -227,6 +227,13 @@ def test_a_comment_on_the_pull_request_says_which() -> None:
     assert happened.pull_number == 8
 
 
+@pytest.mark.parametrize(("base", "into"), [({"ref": "trunk"}, ""), ({}, ""), ({"ref": "develop"}, "develop")])
+def test_a_merge_says_into_which_branch_where_that_is_not_the_default_one(base: dict[str, str], into: str) -> None:
+    happened = read("pull_request", "closed", pull_request={**PULL, "merged": True, "base": base})
+    assert isinstance(happened, ev.PullMerged)
+    assert happened.into == into
+
+
 def test_a_huge_comment_is_cut() -> None:
     happened = read("issue_comment", "created", issue=ISSUE, comment={**COMMENT, "body": "x" * 200_000})
     assert isinstance(happened, ev.Commented)

@@ -525,12 +525,16 @@ def events(draw: st.DrawFn) -> ev.Event:
         ev.LineCommented(
             actor=actor, author=actor, comment_id=comment_id, path="skills/release-notes/SKILL.md", line=1, body="x"
         ),
-        ev.PullMerged(actor=actor, number=number, merge_sha=sha),
+        ev.PullMerged(actor=actor, number=number, merge_sha=sha, into=draw(st.sampled_from(["", "develop"]))),
         ev.PullClosed(actor=actor, number=number),
         ev.PullReopened(actor=actor, number=number, head_sha=sha),
         ev.PullPushed(actor=actor, number=number, head_sha=sha),
         ev.CheckRequested(actor=actor, head_sha=sha),
-        ev.TimerDue(timer=draw(st.sampled_from(["remind", "expire"]))),
+        ev.BasePushed(paths=None),
+        ev.Compared(head_sha=sha, conflicts=draw(st.sampled_from([True, False, None]))),
+        ev.IssueGone(reason="the repository was archived", only_the_issue=draw(st.booleans())),
+        ev.Unlocked(actor=actor),
+        ev.TimerDue(timer=draw(st.sampled_from(["remind", "expire", "look"]))),
         ev.RunAgain(),
         ev.CancelAsked(),
         make.ended(journey),

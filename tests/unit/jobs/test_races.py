@@ -91,6 +91,13 @@ def test_a_merge_wins_whatever_happens_around_it(order: tuple[tuple[ev.Event, Ro
     assert sum("is now a skill of this repository" in text for text in words) == 1
 
 
+def test_a_merge_into_another_branch_is_not_said_to_be_a_skill_of_the_repository() -> None:
+    elsewhere = (ev.PullMerged(actor=make.MORGAN, number=13, merge_sha="c" * 40, into="develop"), Role.ADMIN)
+    job, [said] = after(in_review(), elsewhere)
+    assert job.status is JobStatus.PROMOTED
+    assert "was merged into `develop`, not into the default branch" in said
+
+
 def test_cancelling_while_somebody_merges_ends_promoted() -> None:
     job, _ = after(in_review(), (make.comment("/skill cancel", make.MORGAN, 501), Role.ADMIN), MERGED)
     assert job.status is JobStatus.PROMOTED
