@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from bot.jobs.events import BasePushed, InboxRow
 from bot.jobs.identity import BotIdentity
 from bot.jobs.intake import interpret, repository_of
-from bot.pushes import MOST_COMMITS, MOST_PATHS, brief
+from bot.pushes import LARGEST, MOST_COMMITS, MOST_PATHS, brief
 from bot.subjects import SubjectError, is_accepted
 from tests.unit.bot.test_skim import RECORDED
 from tests.unit.jobs import builders as make
@@ -44,9 +44,10 @@ def test_a_push_of_any_length_is_kept_as_its_place_and_its_paths() -> None:
         {"forced": True},
         {"commits": []},
         {"commits": [{}] * MOST_COMMITS},
+        {"commits": [{**COMMIT, "message": "x" * LARGEST}]},
         {"commits": [{"added": [f"{n}.md" for n in range(MOST_PATHS + 1)]}]},
     ],
-    ids=["forced", "no commits", "as many commits as GitHub tells", "too many paths"],
+    ids=["forced", "no commits", "as many commits as GitHub tells", "too long", "too many paths"],
 )
 def test_what_github_does_not_tell_in_full_may_be_anything(changes: dict[str, JsonValue]) -> None:
     event, _ = event_in(brief(pushed(**changes)))
