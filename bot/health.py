@@ -20,7 +20,7 @@ BACKLOG_LIMIT_SECONDS = 900
 """An event that waits longer than this without a task shows as a degraded, not as a dead service."""
 
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 3.0
 """So long an answer waits for the database: probes give up after a few seconds themselves."""
 FRESH_SECONDS = 1.0
 """What was found so lately is told again: any number of probes cost one look a second."""

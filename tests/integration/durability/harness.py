@@ -50,7 +50,7 @@ class Probe:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.integration.durability.probe", env=environment, stderr=log, cwd=ROOT
             )
-        async with asyncio.timeout(40), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(120), aiohttp.ClientSession() as session:
             while True:
                 if self.process.returncode is not None:
                     raise RuntimeError((self.folder / f"log-{self.port}").read_text()[-3_000:])

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import event, text
 
+from bot import health
 from bot.app import SERVICE, Parts, Service, create_app
 from bot.jobs.job import JobStatus
 from bot.jobs.ports import Steps
@@ -41,7 +42,8 @@ async def _compose(settings: Settings, stores: Stores, metrics: Metrics) -> Part
 
 
 @pytest.fixture
-async def client(database_url: str) -> AsyncIterator[Client]:
+async def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 60)  # these tests are not about a slow machine
     settings = load(webhook_secret=SECRET, database_url=database_url, api_token="a-token", drain_seconds=1)
     app = create_app(settings, _compose, polling_seconds=0.02)
     async with TestClient(TestServer(app)) as client:
