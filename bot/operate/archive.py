@@ -136,8 +136,13 @@ def _read(line: str, number: int, path: Path) -> JsonValue:
 @contextmanager
 def _opened(path: Path, mode: str) -> Iterator[IO[str]]:
     """Text, compressed by name; readable by its owner alone, for it holds what people wrote."""
-    if mode == "w":
-        path.touch(mode=0o600)
-    compressed = path.name.removesuffix(".part").endswith(".gz")
-    with gzip.open(path, mode + "t", encoding="utf-8") if compressed else path.open(mode, encoding="utf-8") as file:
+    named = str(path).removesuffix(".part")
+    try:
+        if mode == "w":
+            path.touch(mode=0o600)
+        opened = gzip.open if named.endswith(".gz") else open
+        file = opened(path, mode + "t", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot {'write' if mode == 'w' else 'read'} {named}: {error.strerror}") from None
+    with file:
         yield cast(IO[str], file)

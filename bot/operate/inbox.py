@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.operate.session import UsageError, add_database, run_with_stores
+from bot.operate.session import UsageError, add_database, number, run_with_stores
 from bot.store.inbox import SET_ASIDE, InboxEntry
 from bot.store.stores import Stores
 
@@ -19,13 +19,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="newest first")
     listing.add_argument("--state", choices=("open", SET_ASIDE, "all"), default="open")
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--limit", type=number, default=50)
     show = actions.add_parser("show", help="one event with its body: what a person wrote, treat it as such")
     requeue = actions.add_parser("requeue", help="open events again, whatever became of them")
     drop = actions.add_parser("drop", help="close events, open or set aside, without dealing with them")
     for several in (requeue, drop):
-        several.add_argument("ids", nargs="+", type=int, metavar="ID")
-    show.add_argument("id", type=int)
+        several.add_argument("ids", nargs="+", type=number, metavar="ID")
+    show.add_argument("id", type=number)
     for action in (listing, show, requeue, drop):
         add_database(action)
 

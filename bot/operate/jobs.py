@@ -14,7 +14,7 @@ from bot.figures.jobs import job_summary, timeline_entry
 from bot.jobs.job import JobStatus
 from bot.operate.archive import export_to, import_from
 from bot.operate.orders import Order, give
-from bot.operate.session import UsageError, add_database, run_quietly, run_with_stores
+from bot.operate.session import UsageError, add_database, number, run_quietly, run_with_stores
 from bot.store.inbox import SET_ASIDE
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="last changed first")
     listing.add_argument("--status", action="append", choices=[status.value for status in JobStatus], default=[])
     listing.add_argument("--repository", metavar="OWNER/NAME")
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--limit", type=number, default=50)
     listing.add_argument("--json", action="store_true", help="one JSON object per line")
     show = actions.add_parser("show", help="one job with its timeline, as JSON")
     report = actions.add_parser("report", help="the validation report and quality assessment, as JSON")

@@ -11,9 +11,19 @@ from bot.settings import SettingsError, load_database_url
 from bot.store.database import DatabaseError, current_revision, latest_revision, open_database
 from bot.store.stores import Stores
 
+_LARGEST = 2**63 - 1
+"""That a database holds."""
+
 
 class UsageError(Exception):
     """What the operator asked for cannot be done; the text says why."""
+
+
+def number(text: str) -> int:
+    """An argument that counts or names a row. Raises what argparse says with the argument's name."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= _LARGEST):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number from 1 to {_LARGEST}")
+    return int(text)
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,14 @@
 """The operator's commands, run as the operator runs them."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bot.cli import main
 from bot.jobs.effects import Done
@@ -136,12 +140,75 @@ def test_an_event_that_was_set_aside_can_be_dropped_and_one_that_is_done_is_said
         (["jobs", "show", "nonsense"], "there is no job"),
         (["jobs", "list", "--repository", "acme"], "takes OWNER/NAME"),
         (["inbox", "show", "77"], "no event 77"),
+        (["jobs", "export", "missing/file"], "cannot write missing/file: No such file or directory"),
+        (["jobs", "import", "missing"], "the database is not empty"),
     ],
 )
 def test_what_is_not_there_is_said(
     filled: str, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
 ) -> None:
     assert main([*words, "--database", filled]) == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inbox", "show", str(2**63)],
+        ["inbox", "requeue", "1", "9" * 5_000],
+        ["inbox", "drop", "-1"],
+        ["inbox", "list", "--limit", "0"],
+        ["jobs", "list", "--limit", "many"],
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_by_its_argument(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "is no number from 1 to" in capsys.readouterr().err
+
+
+async def test_a_payload_is_sent_as_github_would_to_the_service_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    async def webhook(request: web.Request) -> web.Response:
+        seen.append((request.headers.get("X-Hub-Signature-256", ""), await request.read()))
+        return web.Response(status=202 if seen[-1][0] else 401, text=request.headers["X-GitHub-Event"])
+
+    monkeypatch.setenv("SKILL_FLEET_WEBHOOK_SECRET", "0123456789abcdef")
+    payload = tmp_path / "payload.json"
+    payload.write_bytes(b'{"action": "opened"}')
+    app = web.Application()
+    app.router.add_post("/webhook", webhook)
+    async with TestServer(app) as server:
+        words = ["replay", str(payload), "--event", "issues", "--url"]
+        assert await asyncio.to_thread(main, [*words, str(server.make_url("")), "--sign"]) == 0
+        assert await asyncio.to_thread(main, [*words, str(server.make_url("/webhook"))]) == 1
+    assert capsys.readouterr().out == "202 issues\n401 issues\n"
+    expected = hmac.new(b"0123456789abcdef", payload.read_bytes(), hashlib.sha256).hexdigest()
+    assert seen == [(f"sha256={expected}", payload.read_bytes()), ("", payload.read_bytes())]
+
+
+@pytest.mark.parametrize(
+    ("content", "url", "reason"),
+    [
+        (None, "http://127.0.0.1:1", "payload.json: No such file or directory\n"),
+        (b"{bad", "http://127.0.0.1:1", "payload.json is not JSON: Expecting property name"),
+        (b"\xff\xfe", "http://127.0.0.1:1", "payload.json is not JSON: "),
+        (b"{}", "nowhere", "nowhere is no address; it looks like http"),
+        (b"{}", "http://127.0.0.1:1", "Cannot connect to host 127.0.0.1:1"),
+    ],
+)
+def test_what_cannot_be_sent_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, url: str, reason: str
+) -> None:
+    payload = tmp_path / "payload.json"
+    if content is not None:
+        payload.write_bytes(content)
+    assert main(["replay", str(payload), "--event", "issues", "--url", url]) == 2
     assert reason in capsys.readouterr().err
 
 
