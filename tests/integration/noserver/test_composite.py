@@ -150,16 +150,11 @@ def test_a_uv_that_is_not_the_one_of_the_lock_is_not_started(tmp_path: Path) -> 
     assert not list(places.venv.iterdir())
 
 
-def test_what_is_loaded_before_the_first_reaction_has_neither_database_nor_models() -> None:
-    heavy = ["sqlalchemy", "alembic", "dbos", "dspy", "prometheus_client", "jinja2", "numpy"]
-    program = f"import sys, bot.noserver.command; sys.exit(' '.join(set({heavy}) & set(sys.modules)) or 0)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_run_loads_nothing_that_only_servers_and_apps_need() -> None:
+def test_a_run_loads_little_before_its_first_reaction_and_never_what_only_servers_and_apps_need() -> None:
     """Loading is most of what a run spends: its packages come without bytecode."""
+    heavy = {"sqlalchemy", "alembic", "dbos", "dspy", "prometheus_client", "jinja2", "numpy"}
     spared = {"dbos", "psycopg", "jinja2", "jwt", "cryptography", "dspy", "openai", "alembic", "aiohttp.web"}
-    program = f"import sys, bot.noserver.command, bot.noserver.desk; print({spared!r} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    program = f"import sys, bot.noserver.command; print({heavy} & set(sys.modules)); import bot.noserver.desk; "
+    program += f"print({spared} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "set()\nset()\n", "")
