@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot import compose
+from bot import advancing, compose
 from bot.cli import main
 from bot.jobs import advance
 from bot.jobs.job import JobStatus
@@ -44,7 +44,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     async def no_pause(seconds: float) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(compose, "_now", clock)
+    monkeypatch.setattr(advancing, "_now", clock)
     monkeypatch.setattr(compose, "github_options", lambda *them: dataclasses.replace(options(*them), sleep=no_pause))
     return clock
 
