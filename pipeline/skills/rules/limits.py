@@ -70,7 +70,8 @@ def _page(path: str, page: Markdown) -> Iterator[Problem]:
         if path:  # STR002 speaks of the body
             yield Problem(f"not examined: it has more than {MAX_MARKDOWN:,} characters", file=path)
         return
-    long = next((block for block in page.blocks if len(block.text) > MAX_INLINE), None)
+    blocks = page.blocks if len(page.text) > MAX_INLINE else ()
+    long = next((block for block in blocks if len(block.text) > MAX_INLINE), None)
     if long is not None:
         message = f"links and code spans are not looked for in a block of more than {MAX_INLINE:,} characters"
         yield Problem(message, page.lines.line_span(long.line), file=path)
