@@ -6,6 +6,7 @@ every process has its own executor id, since two that share one strand each othe
 """
 
 import asyncio
+import logging
 import socket
 import time
 import uuid
@@ -52,6 +53,14 @@ class EngineOptions:
     """After which a process looks for tasks that it was not told of: another one has enqueued or left them."""
     drain_seconds: int = 25
     recorded_errors: tuple[type[Exception], ...] = ()
+
+
+def _log_with_everybody() -> None:
+    """DBOS makes a handler of its own unless there is one: in another form, without redaction, and bound for good to
+    what standard error is when the first engine of the process starts."""
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 class Engine:
@@ -102,6 +111,7 @@ class Engine:
             "scheduler_polling_interval_sec": 3600.0,
         }
         _current = self
+        _log_with_everybody()
         DBOS(config=config)
         DBOS.listen_queues([])  # tasks are claimed by us
         await asyncio.to_thread(DBOS.migrate, self._database.sync_url)

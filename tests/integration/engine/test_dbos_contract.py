@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -88,3 +89,13 @@ async def test_the_same_wake_up_is_one_task_and_retention_forgets_it(start: Star
         while not await service.engine.forget_finished(datetime.now(UTC) + timedelta(minutes=1)):
             await asyncio.sleep(0.05)
     assert ran == ["once"]
+
+
+async def test_what_the_engine_says_goes_where_everybodys_words_go(start: StartService) -> None:
+    async def advance(key: str, task: str, steps: Steps) -> None:
+        return None
+
+    await start(advance)
+    logger = logging.getLogger("dbos")
+    assert logger.propagate
+    assert [type(handler) for handler in logger.handlers] == [logging.NullHandler], "none of its own"
