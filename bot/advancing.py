@@ -15,6 +15,7 @@ from bot.jobs.claim import Claims
 from bot.jobs.ports import Steps
 from bot.metrics import Metrics
 from bot.model_settings import model_settings
+from bot.outcomes import Remembering
 from bot.progress import Progress
 from bot.pull_checks import PullChecks
 from bot.settings import PREFIX, Settings, SettingsError
@@ -54,26 +55,27 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
         await stores.lease.hold()  # asked before every new call to the model
         return await stores.jobs.interrupted(key, after)
 
+    drafting = Drafting(
+        models=authors.models,
+        calls=stores.calls,
+        interrupted=interrupted,
+        listener=listener,
+        prompts=authors.prompts,
+        clock=_now,
+        skill_files=github.skill_files,
+        refused=DailyLimits(
+            Spending(stores.database.engine).calls_by_requester,
+            _now,
+            settings.model_daily_calls_per_repository,
+            settings.model_daily_calls_per_person,
+        ).refused,
+        spanned=listener.calls,
+        traced=authors.traces.of if authors.traces is not None else lambda _: nullcontext(),
+    )
     ports = Ports(
         store=jobs,
         github=github,
-        run_pipeline=Drafting(
-            models=authors.models,
-            calls=stores.calls,
-            interrupted=interrupted,
-            listener=listener,
-            prompts=authors.prompts,
-            clock=_now,
-            skill_files=github.skill_files,
-            refused=DailyLimits(
-                Spending(stores.database.engine).calls_by_requester,
-                _now,
-                settings.model_daily_calls_per_repository,
-                settings.model_daily_calls_per_person,
-            ).refused,
-            spanned=listener.calls,
-            traced=authors.traces.of if authors.traces is not None else lambda _: nullcontext(),
-        ),
+        run_pipeline=Remembering(drafting, stores.steps),
         identity=github.identity,
         clock=_now,
     )

@@ -21,8 +21,9 @@ from bot.store.inbox import (
     mark_done_within,
     open_rows_within,
 )
-from bot.store.keys import pull_key
+from bot.store.keys import outcomes_key, pull_key
 from bot.store.listed import Listed
+from bot.store.steps import forget_within
 from bot.store.tables import jobs
 from bot.store.together import Batch, Together
 
@@ -157,6 +158,8 @@ class Jobs:
         if written:
             if job.status is not before.status:
                 note_move_within(connection, job, now)
+            if before.status is JobStatus.RUNNING and job.status is not JobStatus.RUNNING:
+                forget_within(connection, outcomes_key(job.key))
             batch.count(now, increments_of(before, job, now))
 
     async def discard(self, key: str, *, done: Sequence[int], task: str) -> None:

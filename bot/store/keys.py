@@ -55,3 +55,8 @@ def is_shared(key: str) -> bool:
 def is_job(key: str) -> bool:
     """Does this key name a job itself?"""
     return not is_pull(key) and not is_shared(key) and not is_check(key) and not is_setup(key)
+
+
+def outcomes_key(job: str) -> str:
+    """Under which the outcomes of a job's phases are kept among the records of tasks."""
+    return f"phase:{job}"

@@ -8,7 +8,7 @@ more: they are deleted behind it, and by retention when a crash came in between.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from bot.store.inbox import insert_ignoring_known
 from bot.store.tables import steps
@@ -50,4 +50,9 @@ class StepRecords:
 
     async def forget(self, task: str) -> None:
         """The task ended."""
-        await self._together.write(lambda batch: batch.connection.execute(_FORGET, {"of": task}))
+        await self._together.write(lambda batch: forget_within(batch.connection, task))
+
+
+def forget_within(connection: Connection, task: str) -> None:
+    """Delete the records of a task."""
+    connection.execute(_FORGET, {"of": task})

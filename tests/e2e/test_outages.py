@@ -268,6 +268,12 @@ async def test_waiting_requests_move_from_sqlite_to_postgresql_and_go_on(
             await there.assert_nothing_twice(number)
 
 
+OTHER_SKILL = {
+    "skills/counting-sheep/SKILL.md": "---\nname: counting-sheep\n"
+    "description: Counts sheep. Use when somebody cannot sleep.\n---\n\n# Counting sheep\n\nCount them.\n"
+}
+
+
 class FromThePreviewOn:
     """GitHub takes no labels any more from the moment at which the preview stands."""
 
@@ -286,8 +292,9 @@ class FromThePreviewOn:
             self.fault = self._there.github.fault("status", method="*", path="/labels", status=503, times=1_000_000)
 
 
+@pytest.mark.parametrize("meanwhile", [{}, OTHER_SKILL], ids=["nothing_else_happens", "another_skill_is_merged"])
 async def test_an_approval_counts_although_the_task_that_showed_the_preview_failed_after_it(
-    there: Town, clock: Clock
+    there: Town, clock: Clock, meanwhile: dict[str, str]
 ) -> None:
     number = await there.file()
     assert await there.status(number) is JobStatus.PENDING_USER_INPUT
@@ -295,6 +302,8 @@ async def test_an_approval_counts_although_the_task_that_showed_the_preview_fail
     await there.github.as_user("riley").comment(number, "/skill skip")
     await failing(there)
     assert await there.status(number) is JobStatus.RUNNING, "the preview is to be seen, and nobody has noted it"
+    if meanwhile:  # the phase, run again, would ask something else: the skills that are there are part of the question
+        await there.github.as_user("morgan").commit("main", meanwhile, "Add another skill")
     await there.github.as_user("morgan").comment(number, f"/skill approve {await there.open_digest(number)}")
     await there.github.settle()
     hiccup.fault.times = 0
