@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: databases, and a loop that finds no socket to the outside."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 from cryptography.hazmat.primitives import serialization
 
 from tests.databases import PostgresServer, running_postgres
@@ -36,6 +38,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """Every test that takes this runs on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(autouse=True)
+def _logs_end_with_the_test() -> Iterator[None]:
+    """A command that a test calls sets logs up for its process, which here is that of the tests after it."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root = logging.getLogger()
+        root.handlers = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+        for named in ("bot", "pipeline"):
+            logging.getLogger(named).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session", autouse=True)
