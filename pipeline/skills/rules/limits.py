@@ -8,7 +8,7 @@ from pipeline.skills.files import MAX_READ
 from pipeline.skills.findings import Provenance, Severity, Span
 from pipeline.skills.markdown import MAX_INLINE, MAX_MARKDOWN, Markdown
 from pipeline.skills.programs import shown_programs
-from pipeline.skills.rules.references import MAX_REFERENCES
+from pipeline.skills.rules.references import MAX_FILES, MAX_REFERENCES
 from pipeline.skills.rules.registry import SCRIPTS, Problem, rule
 from pipeline.skills.rules.security_text import TEXT_LIMIT, TEXT_SUFFIXES, pages
 from pipeline.skills.rules.spec_file import VALID
@@ -43,6 +43,8 @@ def everything_is_examined(skill: Subject) -> Iterator[Problem]:
 
 
 def _files(skill: Subject) -> Iterator[Problem]:
+    if len(skill.files) > MAX_FILES:
+        yield Problem(f"among more than {MAX_FILES} files, those that nothing mentions are not looked for")
     for entry in skill.files:
         path = entry.path
         if entry.size > MAX_READ:

@@ -29,6 +29,8 @@ _EXAMPLE = lazy(
 )
 _OPENED = lazy(r"\b(?:see|read|open|load|run|in|of|to|from|with|use)[\s*_(]*$", re.IGNORECASE)
 """What stands in front of a file that is to be opened, be it one with examples."""
+MAX_FILES = 400
+"""Of a skill with more, nobody is told which files nothing mentions."""
 MAX_REFERENCES = 2_000
 
 
@@ -260,7 +262,7 @@ _ALWAYS_USED = lazy(
     good={"pdf-forms/SKILL.md": VALID, "pdf-forms/scripts/fill.py": "print('filled')\n"},
 )
 def files_are_reachable(skill: Subject) -> Iterator[Problem]:
-    if skill.document is None or not skill.directory or len(skill.files) > 400:
+    if skill.document is None or not skill.directory or len(skill.files) > MAX_FILES:
         return
     named_licenses = set(license_files(skill))
     waiting = {e.path for e in skill.files if not _ALWAYS_USED.search(e.path) and e.path not in named_licenses}

@@ -45,6 +45,13 @@ def test_a_program_of_too_many_parts_is_said_to_be_examined_in_part(monkeypatch)
     assert [f.line for f in body.findings if f.rule == "STR017"] == [11]
 
 
+@pytest.mark.parametrize(("pages", "said"), [(400, []), (401, ["among more than 400 files, those that nothing"])])
+def test_too_many_files_to_look_for_those_that_nothing_mentions_are_said(pages, said):
+    files = {f"pdf-forms/assets/{number}.txt": "x\n" for number in range(pages)}
+    report = validate_tree({"pdf-forms/SKILL.md": VALID, **files})
+    assert [f.message[:45] for f in report.findings if f.rule == "STR017"] == said
+
+
 def test_a_body_too_large_is_an_error():
     report = validate_tree({"pdf-forms/SKILL.md": VALID + "word\n\n" * 100_000})
     assert ("STR002", Severity.ERROR) in {(f.rule, f.severity) for f in report.findings}
