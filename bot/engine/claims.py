@@ -64,7 +64,9 @@ class Claims:
         self._executor_id = executor_id
         self._limits = limits
         self._dbos: DBOS = _get_dbos_instance()
-        self._waits, self._chosen, self._take = _statements(self._dbos, database.is_sqlite)
+        self._waits, self._chosen, self._take, self._give_back = _statements(self._dbos, database.is_sqlite)
+        self._unsure = ""
+        """Whose claim failed on its way: it may be in the database, with nobody to run what it took."""
 
     def begin(self, most: int) -> int:
         """Begin tasks of jobs that have none running, as many as there is room for but no more than `most`; how many.
@@ -75,12 +77,17 @@ class Claims:
         room = min(most, self._limits.workers - self._dbos._active_workflows_set.count_for_queue(QUEUE))
         if room <= 0:
             return 0
-        owner = str(uuid.uuid4())
         with self._database.direct.connect() as connection:
             connection = connection.execution_options(schema_translate_map={SCHEMA_PLACEHOLDER: system.schema})
+            if self._unsure:
+                with connection.begin():
+                    connection.execute(self._give_back, {"owner": self._unsure})
+            owner = self._unsure = str(uuid.uuid4())
             with connection.begin():
                 tasks = self.claim(connection, room, owner)
-        for status in system.get_workflow_statuses(tasks) if tasks else ():
+        claimed = system.get_workflow_statuses(tasks) if tasks else []
+        self._unsure = ""
+        for status in claimed:
             try:
                 execute_dequeued_workflow(self._dbos, status, owner)
             except Exception as error:  # it was begun too often, or is none of ours: the engine has closed it
@@ -120,8 +127,8 @@ def in_flight(tasks: FromClause, *states: str) -> ColumnElement[bool]:
     )
 
 
-def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Update]:
-    """(does any task wait, which of them begin, begin them)."""
+def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Update, Update]:
+    """(does any task wait, which of them begin, begin them, leave those that nobody runs to anybody)."""
     system = dbos._sys_db
     tasks = system.tables.workflow_status
     running = tasks.alias("running")
@@ -172,7 +179,12 @@ def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Upd
         )
         .returning(tasks.c.workflow_uuid)
     )
-    return select(sql("1")).where(waiting).limit(1), chosen, claim
+    give_back = (
+        tasks.update()
+        .where(in_flight(tasks, "PENDING"), tasks.c.owner_xid == bindparam("owner"))
+        .values(status="ENQUEUED", started_at_epoch_ms=None)
+    )
+    return select(sql("1")).where(waiting).limit(1), chosen, claim, give_back
 
 
 def _repository(key: ColumnElement[str], sqlite: bool) -> ColumnElement[str]:

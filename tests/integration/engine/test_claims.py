@@ -1,5 +1,6 @@
 """Claims: limits that hold over all processes, fairness, and what they cost with much in the tables."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -62,6 +63,33 @@ async def test_one_task_of_a_job_runs_at_a_time_whoever_claimed_it(start: StartS
     assert _claimed(service, one, 4) == ["7:1"]
     await service.engine.wake([WakeUp("7:1", "7:1#b"), WakeUp("7:2", "7:2#a")])
     assert _claimed(service, other, 4) == ["7:2"]
+
+
+async def test_a_claim_that_the_database_broke_off_leaves_no_job_without_a_task(
+    start: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def begin(key: str, task: str, steps: Steps) -> None:
+        begun.append(key)
+
+    service: Service = await start(begin)
+    system = service.engine._client._sys_db if service.engine._client else None
+    assert system is not None
+    looked: list[object] = []
+
+    def away(self: object, tasks: list[str]) -> object:
+        monkeypatch.undo()
+        looked.append(tasks)
+        raise ConnectionError("after the commit")
+
+    monkeypatch.setattr(type(system), "get_workflow_statuses", away)
+    monkeypatch.setattr("bot.engine.runtime.PAUSE_AFTER_FAILURE", 0.01)
+    await service.engine.wake([WakeUp("7:1", "7:1#a")])
+    async with asyncio.timeout(60):
+        while not begun:
+            await asyncio.sleep(0.01)
+    assert (begun, looked) == (["7:1"], [["7:1#a"]])
 
 
 @pytest.mark.postgres
