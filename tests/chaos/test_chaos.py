@@ -43,6 +43,9 @@ def _bot(tmp_path: Path, *cuts: float) -> Bot:
         (9.8, (10.0,), True),  # answered, and not stored yet
         (5.0, (10.0,), False),  # answered long before the kill
         (9.8, (), False),  # nobody was killed
+        (None, (3.9,), True),  # on its way to the model when the process was killed
+        (None, (3.5,), False),  # that would have been long on its way
+        (5.0, (3.9,), False),  # answered
     ],
 )
 def test_the_judge_lays_a_repeated_call_to_a_kill_or_to_the_bot(

@@ -23,6 +23,8 @@ from tests.chaos.run import Record
 
 STORE_SECONDS = 1.5
 """An answer that was sent so shortly before a kill may not have been stored yet."""
+TRANSIT_SECONDS = 0.25
+"""A question that comes to the model so shortly after a kill, and is never answered, was on its way."""
 _MARKER = re.compile(r"effect=([0-9a-f]{16}) -->")
 _OURS = "skill-fleet[bot]"
 
@@ -221,7 +223,8 @@ def judge_calls(asks: Sequence[Ask], bots: Sequence[Bot], verdict: Verdict) -> N
 def _taken_by_a_kill(ask: Ask, cuts: Sequence[float]) -> float | None:
     """Seconds from the sending of the answer to the kill that took it (0: it was not sent yet); None: none did."""
     for cut in cuts:
-        if ask.began <= cut and (ask.ended is None or ask.ended >= cut - STORE_SECONDS):
+        asked_by_then = ask.began <= cut + (TRANSIT_SECONDS if ask.ended is None else 0)
+        if asked_by_then and (ask.ended is None or ask.ended >= cut - STORE_SECONDS):
             return max(0.0, cut - ask.ended) if ask.ended is not None else 0.0
     return None
 
