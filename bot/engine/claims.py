@@ -133,17 +133,24 @@ def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Upd
     tasks = system.tables.workflow_status
     running = tasks.alias("running")
     waiting, under_way = in_flight(tasks, "ENQUEUED"), in_flight(running, "PENDING")
-    firsts = (
+    # First of all one that was begun, by a process that is dead by now: what it goes on from is older than all that a
+    # newer task has seen. By age alone it might come second, since SQLite's engine counts whole seconds.
+    age = func.row_number().over(
+        partition_by=tasks.c.queue_partition_key,
+        order_by=(tasks.c.recovery_attempts.desc(), tasks.c.created_at, tasks.c.workflow_uuid),
+    )
+    aged = (
         select(
             _repository(tasks.c.queue_partition_key, sqlite).label("repository"),
-            func.min(tasks.c.workflow_uuid).label("task"),
-            func.min(tasks.c.created_at).label("since"),
+            tasks.c.workflow_uuid.label("task"),
+            tasks.c.created_at.label("since"),
+            age.label("age"),
         )
         .where(waiting)
         .where(~exists().where(under_way, running.c.queue_partition_key == tasks.c.queue_partition_key))
-        .group_by(tasks.c.queue_partition_key)
         .subquery()
     )
+    firsts = select(aged).where(aged.c.age == 1).subquery()
     busy = (
         select(_repository(running.c.queue_partition_key, sqlite).label("repository"), func.count().label("count"))
         .where(under_way)

@@ -65,6 +65,17 @@ async def test_one_task_of_a_job_runs_at_a_time_whoever_claimed_it(start: StartS
     assert _claimed(service, other, 4) == ["7:2"]
 
 
+async def test_the_task_that_a_dead_process_left_goes_on_before_a_newer_one_of_its_job(start: StartService) -> None:
+    service = await _paused(start)
+    one, other = (Claims(service.stores.database, name, Limits()) for name in ("one", "other"))
+    await service.engine.wake([WakeUp("7:1", "sweep#left")])
+    assert _claimed(service, one, 4) == ["sweep"]
+    await service.engine.wake([WakeUp("7:1", "ev#newer")])
+    assert _claimed(service, other, 4) == []
+    await service.engine.recover(["one"])
+    assert _claimed(service, other, 4) == ["sweep"]
+
+
 async def test_a_claim_that_the_database_broke_off_leaves_no_job_without_a_task(
     start: StartService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
