@@ -17,9 +17,6 @@ from bot.store.database import DatabaseError
 
 EXIT_LEASE_LOST = 75
 """EX_TEMPFAIL: start it again."""
-SWITCH_SECONDS = 0.0005
-"""How long a thread that computes keeps the others from the interpreter. Whoever stores a delivery asks for it half a
-dozen times; with Python's 5 ms, each of these would wait that long while jobs compute."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +40,6 @@ def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None 
     for name in unknown_variables():
         print(f"skill-fleet serve: {name} is not a setting; it is ignored", file=sys.stderr)  # noqa: T201
     configure_logs(settings.log_level, settings.log_format)
-    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         web.run_app(
             create_app(settings, compose, schedule=schedule, lost=_end_at_once),
