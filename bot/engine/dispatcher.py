@@ -7,7 +7,6 @@ or failed task) is found as an open inbox row and tried again, later and later; 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -23,6 +22,7 @@ from bot.store.inbox import DUE_AT_ONCE, POSTPONED, Inbox, NewEvent, OpenKey, St
 from bot.store.jobs import Jobs
 from bot.store.keys import is_job, is_pull, is_shared, setup_key
 from bot.subjects import Newcomer, concerned, newcomers
+from bot.waiting import is_set_within
 
 LARGEST_DISPATCH = 500
 CLOCK_SET_BACK = 30.0
@@ -202,10 +202,7 @@ class Dispatcher:
     async def _sweep_forever(self) -> None:
         drift = self._drift()
         while True:
-            # Not wait_for: when `due` comes in the same moment as the end, Python 3.11 swallows the cancellation there.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.schedule.sweep):
-                    await self._due.wait()
+            await is_set_within(self.schedule.sweep, self._due)
             self._due.clear()
             try:
                 before, drift = drift, self._drift()

@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -29,6 +28,7 @@ from bot.engine.tasks import Advance, TaskFailure, WakeUp
 from bot.jobs.ports import NotBeforeError
 from bot.store.database import Database
 from bot.store.turns import TurnTaking, others_first
+from bot.waiting import is_set_within
 
 WORKFLOW = "advance"
 MAX_RECOVERIES = 20
@@ -134,9 +134,7 @@ class Engine:
         if self._claiming is not None:
             self._claiming.cancel()
         # Tasks that are claimed just now wait in run_task for their end: only those that began before are waited for.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._options.drain_seconds):
-                await self._idle.wait()
+        await is_set_within(self._options.drain_seconds, self._idle)
         await asyncio.to_thread(self._claimer.shutdown)
         await asyncio.to_thread(DBOS.destroy)
         # DBOS made its executor the loop's default one and has just shut it down.
@@ -230,9 +228,7 @@ class Engine:
         """As soon as a task was enqueued or ended here, and now and then because of the other processes."""
         failing = False
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._options.polling_seconds):
-                    await self._stirred.wait()
+            await is_set_within(self._options.polling_seconds, self._stirred)
             self._stirred.clear()
             try:
                 begun = await asyncio.get_running_loop().run_in_executor(self._claimer, claims.begin, CLAIMED_AT_ONCE)

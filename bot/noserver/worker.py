@@ -6,7 +6,6 @@ what people say meanwhile. A task that fails is tried again a few times; what is
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.noserver.books import Books, LeaseLostError
 from bot.noserver.state import StateError
 from bot.noserver.turn import Pauses, PlainSteps
 from bot.store.stores import Stores
+from bot.waiting import is_set_within
 
 _log = structlog.get_logger(__name__)
 
@@ -73,11 +73,7 @@ class Worker:
                 task.result()
 
     async def _keep_writing(self, tasks: dict[str, asyncio.Task[None]], stop: asyncio.Event) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.pauses.write):
-                    await stop.wait()
-                    return
+        while not await is_set_within(self.pauses.write, stop):
             try:
                 await self._write(set(tasks) - self.lost, release=False)
             except StateError as error:
