@@ -67,6 +67,12 @@ class Claims:
         self._waits, self._chosen, self._take, self._give_back = _statements(self._dbos, database.is_sqlite)
         self._unsure = ""
         """Whose claim failed on its way: it may be in the database, with nobody to run what it took."""
+        self._broken_off: set[str] = set()
+
+    def broke_off(self, task: str) -> None:
+        """This task of ours ended in an error. Where the database could not note that, nobody else would ever end it,
+        and its job would have no other. May be called from any thread."""
+        self._broken_off.add(task)
 
     def begin(self, most: int) -> int:
         """Begin tasks of jobs that have none running, as many as there is room for but no more than `most`; how many.
@@ -81,7 +87,12 @@ class Claims:
             connection = connection.execution_options(schema_translate_map={SCHEMA_PLACEHOLDER: system.schema})
             if self._unsure:
                 with connection.begin():
-                    connection.execute(self._give_back, {"owner": self._unsure})
+                    connection.execute(self._give_back.of_owner, {"owner": self._unsure})
+            if broken_off := list(self._broken_off):
+                with connection.begin():
+                    mine = {"tasks": broken_off, "executor": self._executor_id}
+                    connection.execute(self._give_back.of_tasks, mine)
+                self._broken_off.difference_update(broken_off)
             owner = self._unsure = str(uuid.uuid4())
             with connection.begin():
                 tasks = self.claim(connection, room, owner)
@@ -127,8 +138,16 @@ def in_flight(tasks: FromClause, *states: str) -> ColumnElement[bool]:
     )
 
 
-def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Update, Update]:
-    """(does any task wait, which of them begin, begin them, leave those that nobody runs to anybody)."""
+@dataclass(frozen=True)
+class _GiveBack:
+    """Leave tasks that nobody runs to anybody."""
+
+    of_owner: Update
+    of_tasks: Update
+
+
+def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Update, _GiveBack]:
+    """(does any task wait, which of them begin, begin them, give them back)."""
     system = dbos._sys_db
     tasks = system.tables.workflow_status
     running = tasks.alias("running")
@@ -186,10 +205,12 @@ def _statements(dbos: DBOS, sqlite: bool) -> tuple[Select[int], Select[str], Upd
         )
         .returning(tasks.c.workflow_uuid)
     )
-    give_back = (
-        tasks.update()
-        .where(in_flight(tasks, "PENDING"), tasks.c.owner_xid == bindparam("owner"))
-        .values(status="ENQUEUED", started_at_epoch_ms=None)
+    left = tasks.update().where(in_flight(tasks, "PENDING")).values(status="ENQUEUED", started_at_epoch_ms=None)
+    give_back = _GiveBack(
+        of_owner=left.where(tasks.c.owner_xid == bindparam("owner")),
+        of_tasks=left.where(
+            tasks.c.workflow_uuid.in_(bindparam("tasks", expanding=True)), tasks.c.executor_id == bindparam("executor")
+        ),
     )
     return select(sql("1")).where(waiting).limit(1), chosen, claim, give_back
 

@@ -90,6 +90,7 @@ class Engine:
         self._stirred = asyncio.Event()
         self._rounds = Rounds()
         self._claimer = ThreadPoolExecutor(1, thread_name_prefix="claim")
+        self._claims: Claims | None = None
         self._claiming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -122,8 +123,8 @@ class Engine:
         )
         self.accepting = True
         DBOS.launch()
-        claims = Claims(self._database, self.executor_id, self._options.limits)
-        self._claiming = asyncio.create_task(self._claim_forever(claims), name="claim")
+        self._claims = Claims(self._database, self.executor_id, self._options.limits)
+        self._claiming = asyncio.create_task(self._claim_forever(self._claims), name="claim")
 
     async def stop(self) -> None:
         """Stop claiming, let running tasks finish within the drain time, then let go of the database."""
@@ -250,7 +251,7 @@ class Engine:
                 asyncio.Event().wait()
             )  # claimed while stopping: it stays unfinished and is recovered at the next start
         if (running := asyncio.current_task()) is not None:  # it ends when the engine has noted that the task did
-            running.add_done_callback(lambda _: self._stirred.set())
+            running.add_done_callback(lambda ended: self._over(task, ended))
         self.running[task] = time.monotonic()
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
@@ -270,6 +271,11 @@ class Engine:
                 del self.running[task]
                 if not self.running:
                     self._idle.set()
+
+    def _over(self, task: str, ended: asyncio.Task[object]) -> None:
+        if self._claims is not None and not ended.cancelled() and ended.exception() is not None:
+            self._claims.broke_off(task)
+        self._stirred.set()
 
     async def _advance_durably(self, key: str, task: str) -> None:
         """A process that ends in between leaves the task's records for whoever takes it up again."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from dbos._schemas import SCHEMA_PLACEHOLDER
+from dbos._sys_db import SystemDatabase
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
 from bot.app import Service
 from bot.engine.claims import QUEUE, Claims, Limits
@@ -101,6 +103,40 @@ async def test_a_claim_that_the_database_broke_off_leaves_no_job_without_a_task(
         while not begun:
             await asyncio.sleep(0.01)
     assert (begun, looked) == (["7:1"], [["7:1#a"]])
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["well", "badly"])
+async def test_a_task_whose_end_could_not_be_noted_does_not_stand_in_the_way_of_its_job(
+    start: StartService, monkeypatch: pytest.MonkeyPatch, failing: bool
+) -> None:
+    begun: list[str] = []
+
+    async def begin(key: str, task: str, steps: Steps) -> None:
+        begun.append(task)
+        if failing and len(begun) == 1:
+            raise ZeroDivisionError("a bug of ours")
+
+    service: Service = await start(begin)
+    assert service.engine._client is not None
+    full = iter(range(2))  # the engine notes an end as an error when it cannot be noted as it is
+    note = SystemDatabase.update_workflow_outcome
+
+    def noted(self: SystemDatabase, *them: Any, **more: Any) -> bool:
+        if next(full, None) is not None:
+            raise OperationalError("UPDATE workflow_status", {}, Exception("database or disk is full"))
+        return note(self, *them, **more)
+
+    monkeypatch.setattr(SystemDatabase, "update_workflow_outcome", noted)
+    await service.engine.wake([WakeUp("7:1", "7:1#a")])
+    async with asyncio.timeout(60):
+        while len(begun) < 2:
+            await asyncio.sleep(0.01)
+        while await service.engine.busy_keys():
+            await asyncio.sleep(0.01)
+        await service.engine.wake([WakeUp("7:1", "7:1#b")])
+        while begun[-1] != "7:1#b":
+            await asyncio.sleep(0.01)
+    assert begun == ["7:1#a", "7:1#a", "7:1#b"]
 
 
 @pytest.mark.postgres
