@@ -80,3 +80,20 @@ def test_sqlite_has_one_process_and_postgres_three() -> None:
 def test_ports_are_published_on_the_loopback_address_only(path: Path) -> None:
     for service in load(path)["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_config_has_to_be_written_into_a_read_only_container(path: Path) -> None:
+    """The engine refuses: "container rootfs is marked read-only"; files are mounted instead."""
+    document = load(path)
+    for service in document["services"].values():
+        for config in service.get("configs", []):
+            assert set(document["configs"][config["source"]]) == {"file"} or not service["read_only"]
+    for config in document.get("configs", {}).values():
+        assert (path.parent / config["file"]).is_file()
+
+
+@pytest.mark.parametrize("service", services())
+def test_no_service_asks_for_more_processors_than_the_smallest_machine_has(service: dict[str, Any]) -> None:
+    """With fewer the engine does not start it at all: "Range of CPUs is from 0.01 to 1.00"."""
+    assert float(service.get("cpus", 0)) <= 1
