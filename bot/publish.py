@@ -54,6 +54,8 @@ async def publish(effect: Publish, context: Context) -> EffectResult:
     if problem := unsafe_path(effect.draft):
         return Refused(code="invalid", reason=problem)
     newest = await newest_pull(effect.branch, context)
+    if newest is not None and newest.merged and marker.carries(newest.body, context.job_key, effect.key):
+        return await _opened(newest, newest.head.sha, effect, context)  # by us, just now: we died before we noted it
     if refused := await _refusal(effect, newest, context):
         return refused
     head = await _push(effect, context)
@@ -63,6 +65,10 @@ async def publish(effect: Publish, context: Context) -> EffectResult:
     if isinstance(pull, Refused):
         return pull
     await _ask_reviewers(pull, context.reviewers, context)
+    return await _opened(pull, head, effect, context)
+
+
+async def _opened(pull: PullRequest, head: str, effect: Publish, context: Context) -> Published:
     result = Published(pull_number=pull.number, head_sha=head, url=pull.html_url)
     await context.log.record(context.job_key, effect.key, effect.kind, pull.number, result)
     return result

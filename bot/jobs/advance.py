@@ -51,6 +51,10 @@ MODEL_PATIENCE = {
     "timeout": timedelta(hours=1),  # a call that takes too long may be paid
 }
 """For how long a job waits by itself for a model that fails in one of these ways, before people are asked."""
+ENDING = frozenset(
+    {("issues", "closed"), ("issues", "unlabeled"), ("pull_request", "closed"), (ev.OWN_EVENT, ev.CANCEL)}
+)
+"""Events that mean something else for a job whose pull request is open, or merged."""
 OUT_OF_REACH = frozenset(
     {
         ("installation", "deleted"),
@@ -192,19 +196,33 @@ class _Worker:
     async def _concluded(self, job: Job, turn: Turn, number: int) -> Job | None:
         """A phase that had all its answers, but whose end could not be written or saved: ended before people are heard.
 
-        They may have seen the preview already, and their words are about it. Nothing is asked for that: None, when the
-        phase still needs the model, or cannot be ended for a reason of its own.
+        They may have seen the preview already, and their words are about it; or the pull request, and merged it. That
+        asks for nothing: None, when the phase still needs the model, or cannot be ended for a reason of its own.
         """
-        said = any((row.event, row.action) == ("issue_comment", "created") for row in turn.loaded.rows)
-        if job.status is not JobStatus.RUNNING or not said:
+        if job.status is not JobStatus.RUNNING:
             return None
+        said = any((row.event, row.action) == ("issue_comment", "created") for row in turn.loaded.rows)
         try:
+            if not said and not await self._was_opened(job, turn, number):
+                return None
             return await self._run_phases(job, turn, number, seen=0)
         except (NotBeforeError, PassingError, SupersededError):
             raise
         except Exception as error:
             _log.warning("a phase could not be ended before its news", job=self.key, reason=str(error)[:300])
             return None
+
+    async def _was_opened(self, job: Job, turn: Turn, number: int) -> bool:
+        """Does something end the job that would not if it knew of its pull request, and is there one?"""
+        ending = any((row.event, row.action) in ENDING for row in turn.loaded.rows)
+        if not ending or job.pull is not None or not job.journey.approved_digest:
+            return False
+
+        async def look() -> Left:
+            return Left(remains=await self.ports.github.remains(job.repository, job.issue_number))
+
+        left = (await self.steps.repeatable(f"opened:{number}", Left, look)).remains
+        return left is not None and left.pull is not None
 
     async def _blamed(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
         """As `_handle_row`; an error names the event, so that it does not take its neighbours along."""

@@ -274,11 +274,13 @@ OTHER_SKILL = {
 }
 
 
-class FromThePreviewOn:
-    """GitHub takes no labels any more from the moment at which the preview stands."""
+class Hiccup:
+    """From the moment at which the bot has made a write on, GitHub answers it 503 on some path."""
 
-    def __init__(self, there: Town) -> None:
+    def __init__(self, there: Town, made: str, words: str, fails: str) -> None:
+        """`made`: the end of the write's path; `words`: in its body; `fails`: the path."""
         self._there, self._before = there, there.github.sandbox.api.observer
+        self._made, self._words, self._fails = made, words, fails
         self.fault: Any = None
         there.github.sandbox.api.observer = self
 
@@ -287,9 +289,9 @@ class FromThePreviewOn:
 
     def answered(self, exchange: Any) -> None:
         self._before.answered(exchange)
-        shown = exchange.path.endswith("/comments") and "/skill approve" in str(exchange.body)
-        if self.fault is None and exchange.method == "POST" and shown:
-            self.fault = self._there.github.fault("status", method="*", path="/labels", status=503, times=1_000_000)
+        made = exchange.method == "POST" and exchange.path.endswith(self._made) and self._words in str(exchange.body)
+        if self.fault is None and made:
+            self.fault = self._there.github.fault("status", method="*", path=self._fails, status=503, times=1_000_000)
 
 
 @pytest.mark.parametrize("meanwhile", [{}, OTHER_SKILL], ids=["nothing_else_happens", "another_skill_is_merged"])
@@ -298,7 +300,7 @@ async def test_an_approval_counts_although_the_task_that_showed_the_preview_fail
 ) -> None:
     number = await there.file()
     assert await there.status(number) is JobStatus.PENDING_USER_INPUT
-    hiccup = FromThePreviewOn(there)
+    hiccup = Hiccup(there, "/comments", "/skill approve", fails="/labels")
     await there.github.as_user("riley").comment(number, "/skill skip")
     await failing(there)
     assert await there.status(number) is JobStatus.RUNNING, "the preview is to be seen, and nobody has noted it"
@@ -311,4 +313,26 @@ async def test_an_approval_counts_although_the_task_that_showed_the_preview_fail
     await there.bot.quiet()
     assert await there.status(number) is JobStatus.IN_REVIEW
     assert not [body for body in await there.words(number) if "does nothing at the moment" in body]
+    await there.assert_nothing_twice(number)
+
+
+@pytest.mark.parametrize("fails", ["/labels", "/pulls"])
+async def test_a_merge_counts_although_the_task_that_opened_the_pull_request_failed_after_it(
+    there: Town, clock: Clock, fails: str
+) -> None:
+    """The issue is closed by it, and the job does not know why."""
+    number = await there.to_preview()
+    hiccup, morgan = Hiccup(there, "/pulls", "", fails), there.github.as_user("morgan")
+    if fails == "/pulls":  # nobody has noted that it was opened, either
+        there.github.fault("drop_after", method="POST", path="/pulls$")
+    await morgan.comment(number, f"/skill approve {await there.open_digest(number)}")
+    await failing(there)
+    assert (await there.bot.job(number)).pull is None, "the pull request is to be seen, and nobody has noted it"
+    [pull] = await there.github.pulls()
+    await morgan.merge(pull["number"])
+    await there.github.settle()
+    hiccup.fault.times = 0
+    clock.ahead += dt.timedelta(minutes=5)
+    await there.bot.quiet()
+    assert await there.status(number) is JobStatus.PROMOTED
     await there.assert_nothing_twice(number)
