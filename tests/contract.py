@@ -24,7 +24,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from bot.sandbox.http import Exchange
+from bot.sandbox.exchanges import Exchange
 
 DESCRIPTION = Path(__file__).parent / "data" / "github-contract.json.gz"
 _URI = "urn:github"

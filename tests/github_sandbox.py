@@ -19,8 +19,8 @@ import pytest
 
 from bot.sandbox import Sandbox, Seed
 from bot.sandbox.deliveries import DeliveryRule, Mishap
+from bot.sandbox.exchanges import Exchange
 from bot.sandbox.faults import Fault, Kind
-from bot.sandbox.http import Exchange
 from bot.sandbox.model import Issue, Pull
 from tests.contract import ContractObserver
 
@@ -341,7 +341,7 @@ class GitHub:
     def writes(self, login: str | None = None) -> list[Exchange]:
         """The changing requests of somebody (the bot), in order."""
         wanted = login or self.bot_login
-        return [each for each in self.sandbox.api.log if each.is_write and each.actor == wanted]
+        return [each for each in self.sandbox.api.log.writes() if each.actor == wanted]
 
     async def control(self, path: str, body: Json, login: str = "", method: str = "POST") -> Json:
         url, headers = f"{self.sandbox.url}/_sandbox{path}", {"X-Sandbox-User": login, "User-Agent": USER_AGENT}

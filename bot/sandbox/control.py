@@ -114,8 +114,8 @@ class Control:
         return self.sandbox.connection()
 
     async def requests(self, request: web.Request, body: Body) -> list[JsonObject]:
-        only_writes = "writes" in request.query
-        return [each.as_json() for each in self.sandbox.api.log if each.is_write or not only_writes]
+        log = self.sandbox.api.log
+        return [each.as_json() for each in (log.writes() if "writes" in request.query else log)]
 
     async def forget_requests(self, request: web.Request, body: Body) -> JsonObject:
         self.sandbox.api.log.clear()

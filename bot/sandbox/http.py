@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import re
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,6 +18,7 @@ from aiohttp import web
 
 from bot.sandbox.calls import Call, Route
 from bot.sandbox.errors import ApiError, bad_credentials, not_found
+from bot.sandbox.exchanges import Exchange, Exchanges
 from bot.sandbox.faults import SECONDARY_LIMIT, Fault, Kind
 from bot.sandbox.limits import RateLimits
 from bot.sandbox.model import Account
@@ -47,32 +47,6 @@ _NO_AGENT = (
 )
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass
-class Exchange:
-    """One request and its answer, as the log keeps them."""
-
-    number: int
-    at: str
-    method: str
-    path: str
-    query: dict[str, str]
-    actor: str
-    headers: dict[str, str]
-    body: object | None
-    has_body: bool
-    status: int = 0
-    answer: object | None = None
-    media: str = "application/json"
-    fault: str | None = None
-
-    @property
-    def is_write(self) -> bool:
-        return self.method not in ("GET", "HEAD")
-
-    def as_json(self) -> JsonObject:
-        return {**self.__dict__}
 
 
 class Observer(Protocol):
@@ -118,7 +92,7 @@ class Api:
     observer: Observer | None = None
     faults: list[Fault] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)  # mistakes of the sandbox itself, answered with 500
-    log: deque[Exchange] = field(default_factory=lambda: deque(maxlen=50_000))
+    log: Exchanges = field(default_factory=Exchanges)
 
     def __post_init__(self) -> None:
         self.limits = RateLimits(self.world)
@@ -144,9 +118,9 @@ class Api:
         try:
             reply = self._dispatch(exchange, raw, {}, Person(account))
         except ApiError as error:
-            exchange.status = error.status
+            exchange.status = exchange.came_to = error.status
             raise
-        exchange.status = reply.status
+        exchange.status = exchange.came_to = reply.status
         return reply
 
     # --- HTTP in and out ---------------------------------------------------------------------------------------------
@@ -202,7 +176,8 @@ class Api:
             body = reply.text.encode() if isinstance(reply.text, str) else reply.text
         else:
             body = b"" if reply.data is None else json.dumps(reply.data, ensure_ascii=False).encode()
-        exchange.status, exchange.answer, exchange.media = reply.status, reply.data, reply.content_type
+        exchange.status = exchange.came_to = reply.status
+        exchange.answer, exchange.media = reply.data, reply.content_type
         if request.method == "GET" and reply.status == 200:
             token = request.headers.get("Authorization", "")
             tag = f'W/"{hashlib.sha256(token.encode() + b" " + body).hexdigest()}"'

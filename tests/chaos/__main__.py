@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -38,15 +40,16 @@ def main() -> int:
         plan = Plan(arguments.seed, arguments.requests, arguments.kills, url, bots)
         record, verdict = asyncio.run(_play(plan, folder))
     console.print(_table(record, verdict))
-    for name in ("lost", "duplicated", "misordered", "unexplained"):
-        for problem in getattr(verdict, name)[:20]:
-            console.print(f"{name}: {problem}", highlight=False, soft_wrap=True, markup=False)
+    for problem in verdict.problems()[:100]:
+        console.print(problem, highlight=False, soft_wrap=True, markup=False)
     console.print(verdict.line(), highlight=False)
     return 0 if verdict.is_clean else 1
 
 
 async def _play(plan: Plan, folder: Path) -> tuple[Record, Verdict]:
     async with played(plan, folder) as record:
+        with (folder / "model.jsonl").open("w") as log:
+            log.writelines(json.dumps(asdict(ask)) + "\n" for ask in record.model.asks)
         return record, await judge(record)
 
 

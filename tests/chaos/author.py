@@ -20,6 +20,11 @@ def mark(number: int) -> str:
     return f"case-{number:02d}"
 
 
+def has_question(case: str) -> bool:
+    """Does the model want to know something about this request?"""
+    return int(case[5:]) % 3 == 0
+
+
 def words_of(case: str) -> list[str]:
     """Words that this request alone uses, so that no two skills look alike."""
     dice = random.Random(case)
@@ -49,7 +54,7 @@ def answer(signature: str, prompt: str) -> dict[str, Any]:
     about = f"Turns {a} {b} tables into {c} files. Use when someone needs the {a} or {b} figures of a {d} report."
     match signature:
         case "GatherRequirements":
-            asked = int(case[5:]) % 3 == 0 and f"{case} uses Python" not in prompt
+            asked = has_question(case) and f"{case} uses Python" not in prompt
             value["requirements"] |= {
                 "topics": [f"{a} {b} tables", case],
                 "constraints": [f"Never overwrite an existing {c} file"],

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from sqlalchemy import text
 
-from bot.store.database import open_database
+from bot.store.database import Database, open_database
 from bot.store.stores import Stores
 from tests.chaos.fleet import SECRET, Balancer, Bot, Sandbox
 from tests.chaos.model import Model
@@ -235,12 +236,12 @@ class Run:
     # --- the rest ----------------------------------------------------------------------------------------------------
 
     async def _quiet(self, seconds: float) -> None:
-        """Until every stored event is dealt with."""
+        """Until every stored event is dealt with, and no task waits or runs; the judge says what is left."""
         stores = Stores.over(open_database(self.plan.database_url))
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    while (await stores.inbox.backlog()).open:
+                    while (await stores.inbox.backlog()).open or under_way(stores.database):
                         await asyncio.sleep(0.5)
         finally:
             await stores.database.close()
@@ -263,6 +264,14 @@ class Run:
             "SKILL_FLEET_LEASE_SECONDS": str(LEASE_SECONDS),
             "SKILL_FLEET_LOG_FORMAT": "json",
         }
+
+
+def under_way(database: Database) -> list[str]:
+    """Tasks that wait or run."""
+    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
+    query = f"SELECT workflow_uuid || ' is ' || status FROM {table} WHERE status IN ('ENQUEUED', 'PENDING')"
+    with database.direct.connect() as connection:
+        return list(connection.execute(text(query)).scalars())
 
 
 async def _loudly(work: Coroutine[None, None, None]) -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.conversation import said_otherwise
 from tests.chaos.fleet import Bot, Life
 from tests.chaos.model import Ask
+from tests.chaos.people import Request
 from tests.chaos.run import Plan, played
-from tests.chaos.verdict import Verdict, judge, judge_calls
+from tests.chaos.verdict import Verdict, judge, judge_calls, judge_questions
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,7 +28,7 @@ async def test_two_requests_reach_their_merge_although_the_bot_is_killed_all_the
     )
     async with played(plan, tmp_path) as record:
         verdict = await judge(record)
-    assert verdict.is_clean, [*verdict.lost, *verdict.duplicated, *verdict.misordered, *verdict.unexplained]
+    assert verdict.is_clean, verdict.problems()
     assert record.kills == 3
 
 
@@ -68,3 +70,38 @@ def test_a_call_that_failed_was_not_paid_and_may_be_asked_again(tmp_path: Path) 
     verdict = Verdict()
     judge_calls(asks, [_bot(tmp_path)], verdict)
     assert verdict.unpaid_repeats == 0 and verdict.is_clean
+
+
+def test_a_question_that_was_asked_again_in_other_words_is_a_repeat_too() -> None:
+    asks = [Ask("bot1-1", words, "case-01", "AnalyzeIntent", 4.0, 5.0, 200) for words in ("one", "other", "other")]
+    verdict = Verdict()
+    judge_questions(asks, [Request("case-01", refinements=0, reviews=0)], verdict)
+    [problem] = verdict.unexplained
+    assert problem.startswith("case-01 AnalyzeIntent: 2 questions")
+
+
+STATUS = "### Skill request · promoted"
+START = "Thank you for the request! ..."
+OLD = "This preview (`0123abcd`) has been replaced ..."
+NEW = "@riley, here is the draft in `skills/a-b`"
+READY = "@riley, the skill `a-b` is ready for review in #7."
+MERGED = "🎉 @riley, `a-b` is now a skill"
+QUESTION = "@riley, before I write this skill I have 1 question:"
+
+
+@pytest.mark.parametrize(
+    ("case", "said", "wrong"),
+    [
+        ("case-01", [STATUS, START, OLD, NEW, READY, MERGED], None),
+        ("case-03", [STATUS, START, QUESTION, OLD, NEW, READY, MERGED], None),
+        ("case-01", [STATUS, START, NEW, READY, MERGED], "lost"),
+        ("case-01", [STATUS, START, OLD, NEW, READY], "lost"),
+        ("case-01", [STATUS, START, OLD, OLD, NEW, READY, MERGED], "duplicated"),
+        ("case-01", [STATUS, STATUS, START, OLD, NEW, READY, MERGED], "duplicated"),
+        ("case-01", [STATUS, START, OLD, NEW, READY, MERGED, "I could not read this."], "duplicated"),
+        ("case-01", [STATUS, START, OLD, READY, NEW, MERGED], "misordered"),
+    ],
+)
+def test_the_judge_knows_what_a_request_is_told_and_when(case: str, said: list[str], wrong: str | None) -> None:
+    problem = said_otherwise(Request(case, refinements=1, reviews=0), said)
+    assert (problem and problem[0]) == wrong

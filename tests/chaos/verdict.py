@@ -5,21 +5,26 @@ It looks at what people can see on GitHub, at the bot's rows, and at the model's
 
 import base64
 import itertools
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import text
+
+from bot.jobs.job import JobStatus
 from bot.serve import EXIT_LEASE_LOST
-from bot.store.database import open_database
-from bot.store.inbox import SET_ASIDE, InboxEntry
+from bot.store.database import Database, open_database
+from bot.store.inbox import NO_JOB, SET_ASIDE, InboxEntry
 from bot.store.stores import Stores
 from bot.subjects import ACCEPTED
 from tests.chaos.author import DEMAND
+from tests.chaos.conversation import needed, said_otherwise
 from tests.chaos.fleet import Bot
 from tests.chaos.model import Ask
 from tests.chaos.people import Request
-from tests.chaos.run import Record
+from tests.chaos.run import Record, under_way
 
 STORE_SECONDS = 1.5
 """An answer that was sent so shortly before a kill may not have been stored yet."""
@@ -27,6 +32,8 @@ TRANSIT_SECONDS = 0.25
 """A question that comes to the model so shortly after a kill, and is never answered, was on its way."""
 _MARKER = re.compile(r"effect=([0-9a-f]{16}) -->")
 _OURS = "skill-fleet[bot]"
+_WORDS = {"issue_comment": "/issues/{number}/comments", "pull_request_review_comment": "/pulls/{number}/comments"}
+"""Where people say something, by the event that tells of it."""
 
 
 @dataclass
@@ -38,16 +45,23 @@ class Verdict:
     """Calls asked again because a kill (or a freeze) took their answer."""
     unexplained: list[str] = field(default_factory=list)
     """Calls asked again for any other reason."""
+    left: list[str] = field(default_factory=list)
+    """What is still there although all requests have come to their end."""
     longest_gap: float = 0.0
     """Seconds between the sending of an answer and the kill that took it, at most."""
     notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.duplicated or self.misordered or self.unexplained)
+        return not self.problems()
+
+    def problems(self) -> list[str]:
+        kinds = ("lost", "duplicated", "misordered", "unexplained", "left")
+        return [f"{kind}: {problem}" for kind in kinds for problem in getattr(self, kind)]
 
     def line(self) -> str:
         unexplained = f" unexplained_repeats={len(self.unexplained)}" if self.unexplained else ""
+        unexplained += f" left={len(self.left)}" if self.left else ""
         return (
             f"lost={len(self.lost)} duplicated={len(self.duplicated)} misordered={len(self.misordered)} "
             f"unpaid_repeats={self.unpaid_repeats}{unexplained}"
@@ -56,14 +70,17 @@ class Verdict:
 
 async def judge(record: Record) -> Verdict:
     verdict = Verdict()
-    await _judge_rows(record, verdict)
+    rows = await _judge_rows(record, verdict)
     for request in record.requests:
         if request.lost or not request.done:
             verdict.lost.append(request.lost or f"#{request.number}: never ended")
         elif request.done:
             await _judge_request(record, request, verdict)
+            await _judge_words(record, request, rows, verdict)
+    await _judge_repository(record, verdict)
     await _judge_writes(record, verdict)
     judge_calls(record.model.asks, record.bots, verdict)
+    judge_questions(record.model.asks, record.requests, verdict)
     if record.model.strangers:
         verdict.lost.append(f"the model was asked {len(record.model.strangers)} questions nobody wrote an answer to")
     for status in record.stopped:
@@ -78,10 +95,14 @@ async def judge(record: Record) -> Verdict:
 # --- the bot's rows --------------------------------------------------------------------------------------------------
 
 
-async def _judge_rows(record: Record, verdict: Verdict) -> None:
+async def _judge_rows(record: Record, verdict: Verdict) -> list[InboxEntry]:
+    """The stored events, oldest first."""
     stores = Stores.over(open_database(record.plan.database_url))
     try:
         rows = sorted(await stores.inbox.list_entries(state="all", limit=1_000_000), key=lambda row: row.id)
+        jobs = [row.job for row in await stores.jobs.list_jobs(limit=1_000_000)]
+        tasks = under_way(stores.database)
+        records = _records(stores.database)
     finally:
         await stores.database.close()
     verdict.notes["events stored"] = f"{len(rows)}"
@@ -95,13 +116,31 @@ async def _judge_rows(record: Record, verdict: Verdict) -> None:
     for delivery in await _deliveries(record):
         if delivery["status_code"] == 202 and _must_be_kept(delivery) and delivery["guid"] not in known:
             verdict.lost.append(f"delivery {delivery['guid']} was answered 202 and is not stored")
+    numbers = Counter(job.issue_number for job in jobs)
+    for request in record.requests:
+        if numbers.pop(request.number, 0) != 1:
+            verdict.lost.append(f"#{request.number}: no job")
+    verdict.left += [f"a job for #{number}, which is no request" for number in numbers]
+    verdict.left += [f"{job.key} is {job.status.value}" for job in jobs if job.status is not JobStatus.PROMOTED]
+    verdict.left += [f"task {task}" for task in tasks]
+    verdict.left += [f"how a phase ended: {name}" for name in records if name.startswith("phase:")]
+    verdict.notes["tasks whose records are left to retention"] = str(
+        sum(not name.startswith("phase:") for name in records)
+    )
+    return rows
+
+
+def _records(database: Database) -> list[str]:
+    """Whose records of steps are still there."""
+    with database.direct.connect() as connection:
+        return list(connection.execute(text("SELECT DISTINCT task FROM steps")).scalars())
 
 
 def _overtaken(rows: Iterable[InboxEntry]) -> Iterable[str]:
     """Events of one request that were dealt with before an earlier one."""
     latest: dict[str, InboxEntry] = {}
     for row in rows:
-        if row.event == "skill_fleet" or row.done_at is None or row.done_by in ("no job", SET_ASIDE):
+        if row.event == "skill_fleet" or row.done_at is None or row.done_by in (NO_JOB, SET_ASIDE):
             continue
         before = latest.get(row.key)
         if before is not None and before.done_at is not None and row.done_at < before.done_at:
@@ -127,26 +166,59 @@ async def _deliveries(record: Record) -> list[dict[str, str]]:
 async def _judge_request(record: Record, request: Request, verdict: Verdict) -> None:
     hub, at = record.hub, f"#{request.number}"
     comments = [each["body"] for each in await hub.all(f"/issues/{request.number}/comments") if _is_ours(each)]
-    if sum(body.startswith("### Skill request") for body in comments) != 1:
-        verdict.duplicated.append(f"{at}: not exactly one status comment")
-    pulls = await hub.repo(
-        "morgan", "GET", f"/pulls?state=all&head={hub.repository.partition('/')[0]}:skill/issue-{request.number}"
-    )
-    if len(pulls) != 1:
-        verdict.duplicated.append(f"{at}: {len(pulls)} pull requests")
+    if (problem := said_otherwise(request, comments)) is not None:
+        getattr(verdict, problem[0]).append(f"{at}: {problem[1]}")
+    for each in await hub.all(f"/issues/{request.pull}/comments"):
+        if _is_ours(each):
+            verdict.duplicated.append(f"{at}: said on the pull request: {each['body'][:60]!r}")
+    issue = await hub.repo("morgan", "GET", f"/issues/{request.number}")
+    states = [label["name"] for label in issue["labels"] if label["name"].startswith("skill:")]
+    if issue["state"] != "closed" or states != ["skill:promoted"]:
+        verdict.left.append(f"{at} is {issue['state']}, {', '.join(states)}")
     pull = await hub.repo("morgan", "GET", f"/pulls/{request.pull}")
     if pull["commits"] != 1 + request.reviews:
         verdict.duplicated.append(f"{at}: {pull['commits']} commits, expected {1 + request.reviews}")
     runs = (await hub.repo("morgan", "GET", f"/commits/{pull['head']['sha']}/check-runs"))["check_runs"]
+    if not runs:
+        verdict.lost.append(f"{at}: no check run")
     for name, count in Counter(run["name"] for run in runs).items():
         if count > 1:
             verdict.duplicated.append(f"{at}: {count} check runs called {name}")
+    verdict.left += [
+        f"{at}: the check run {run['name']} is {run['status']}" for run in runs if run["status"] != "completed"
+    ]
     replies = Counter(
         each.get("in_reply_to_id") for each in await hub.all(f"/pulls/{request.pull}/comments") if _is_ours(each)
     )
     if len(replies) != request.reviews or any(count > 1 for count in replies.values()):
         verdict.duplicated.append(f"{at}: {dict(replies)} replies to {request.reviews} remarks")
     await _judge_skill(record, request, verdict)
+
+
+async def _judge_words(record: Record, request: Request, rows: Sequence[InboxEntry], verdict: Verdict) -> None:
+    """Everything that people said was given to the request's job."""
+    heard = {
+        (row.event, said["id"])
+        for row in rows
+        if row.event in _WORDS and row.done_by != NO_JOB and (said := json.loads(row.body).get("comment"))
+    }
+    for event, path in _WORDS.items():
+        number = request.pull if event == "pull_request_review_comment" else request.number
+        for each in await record.hub.all(path.format(number=number)):
+            if not _is_ours(each) and (event, each["id"]) not in heard:
+                verdict.lost.append(f"#{request.number}: nobody heard {each['body']!r}")
+
+
+async def _judge_repository(record: Record, verdict: Verdict) -> None:
+    """One pull request for each request, merged, and no branch beside theirs."""
+    hub = record.hub
+    ours = {f"skill/issue-{request.number}" for request in record.requests}
+    pulls = Counter(pull["head"]["ref"] for pull in await hub.all("/pulls?state=all"))
+    verdict.duplicated += [f"{branch}: {count} pull requests" for branch, count in pulls.items() if count > 1]
+    verdict.left += [f"a pull request from {branch}" for branch in pulls if branch not in ours]
+    verdict.left += [f"the open pull request #{pull['number']}" for pull in await hub.all("/pulls?state=open")]
+    branches = {branch["name"] for branch in await hub.all("/branches")}
+    verdict.left += [f"the branch {branch}" for branch in sorted(branches - ours - {"main"})]
 
 
 async def _judge_skill(record: Record, request: Request, verdict: Verdict) -> None:
@@ -172,7 +244,7 @@ async def _judge_writes(record: Record, verdict: Verdict) -> None:
     ended: set[str] = set()
     writes = 0
     for exchange in log:
-        if exchange["actor"] != _OURS or not 200 <= exchange["status"] < 300:
+        if exchange["actor"] != _OURS or not 200 <= exchange["came_to"] < 300:  # whatever was answered
             continue
         writes += 1
         path, body = exchange["path"], exchange["body"] or {}
@@ -218,6 +290,20 @@ def judge_calls(asks: Sequence[Ask], bots: Sequence[Bot], verdict: Verdict) -> N
                 verdict.longest_gap = max(verdict.longest_gap, gap)
             else:
                 verdict.unexplained.append(_explain(ask, again, cuts[ask.life]))
+
+
+def judge_questions(asks: Sequence[Ask], requests: Sequence[Request], verdict: Verdict) -> None:
+    """A question that was asked again in other words is paid again, too."""
+    different: dict[tuple[str, str], dict[str, Ask]] = defaultdict(dict)
+    for ask in asks:
+        if ask.paid:
+            different[ask.case, ask.signature].setdefault(ask.question, ask)
+    for request in requests:
+        for signature in sorted({signature for case, signature in different if case == request.case}):
+            found, most = different[request.case, signature].values(), needed(request)[signature]
+            if len(found) > most:
+                who = ", ".join(f"{ask.life} at {ask.began:.2f}" for ask in found)
+                verdict.unexplained.append(f"{request.case} {signature}: {len(found)} questions ({who}), needs {most}")
 
 
 def _taken_by_a_kill(ask: Ask, cuts: Sequence[float]) -> float | None:

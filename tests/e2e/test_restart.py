@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import unused_port
 
-from bot.sandbox.http import Exchange
+from bot.sandbox.exchanges import Exchange
 from tests.e2e.process import Process, environment, killed_at_call, until_labelled
 from tests.e2e.town import FORM, SECRET, TITLE
 from tests.github_sandbox import GitHub, github_sandbox

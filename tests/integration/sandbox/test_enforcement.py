@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.http import Exchange
+from bot.sandbox.exchanges import Exchange
 from tests.contract import ContractObserver, assert_nobody_broke_it, observing
 from tests.github_sandbox import GitHub
 from tests.integration.sandbox.test_command import start

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox.http import Exchange
+from bot.sandbox.exchanges import Exchange
 from tests.github_sandbox import GitHub, github_sandbox
 
 REPO = "/repos/acme/skills"
