@@ -19,6 +19,7 @@ from typing import Protocol
 from bot.credentials import scrub_json
 from bot.jobs.advance import Interrupted
 from bot.jobs.job import Job, Repository
+from bot.logs import in_our_form
 from pipeline.checkpoints import WorkflowEvent
 from pipeline.journey import Failure, Journey
 from pipeline.lm.choice import ModelNotAllowed, Models
@@ -121,6 +122,7 @@ class Drafting:
         is_first = "dspy" not in sys.modules
         from pipeline.workflows.creation import advance
 
+        in_our_form("dspy")
         machinery = Machinery(self.models(), advance)
         if is_first:
             # What was imported stays: looking through all of it for garbage would stop everything for 0.1 s each time.

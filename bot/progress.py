@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
+from structlog.contextvars import bind_contextvars as _bind
+from structlog.contextvars import unbind_contextvars as _unbind
 
 from bot.comments import status
 from bot.jobs.effects import Effect, EffectResult, ShowStatus
@@ -64,6 +66,7 @@ class Progress:
         watched = self._watched.setdefault(job.key, _Watched(job))
         watched.job = _in_phase(job, event.phase)
         watched.events.append((job.key, event))
+        _name(event)
         if event.seconds is not None and event.type is EventType.MODULE_END:
             self._metrics.module_seconds.labels(event.phase, event.module).observe(event.seconds)
         if event.seconds is not None and event.type is EventType.PHASE_END:
@@ -74,6 +77,7 @@ class Progress:
 
     async def quiet(self, job_key: str) -> None:
         """No more live edits for this phase; what was noted is stored."""
+        _unbind("phase", "module")  # a phase that was interrupted did not end
         watched = self._watched.pop(job_key, None)
         if watched is None:
             return
@@ -111,6 +115,21 @@ class Progress:
             await self._timeline.add(events)
         except Exception as error:
             _log.info("timeline skipped", job=watched.job.key, reason=str(error)[:200])
+
+
+def _name(event: WorkflowEvent) -> None:
+    """Every line that is logged from a phase's or module's start to its end names it; one says how it went."""
+    match event.type:
+        case EventType.PHASE_START:
+            _bind(phase=str(event.phase))
+        case EventType.MODULE_START:
+            _bind(phase=str(event.phase), module=event.module)
+        case EventType.MODULE_END:
+            _log.info("module ended", phase=str(event.phase), module=event.module, seconds=event.seconds)
+            _unbind("module")
+        case EventType.PHASE_END:
+            _log.info("phase ended", phase=str(event.phase), seconds=event.seconds)
+            _unbind("phase", "module")
 
 
 def _in_phase(job: Job, phase: Phase) -> Job:

@@ -252,7 +252,12 @@ class Webhook:
         try:
             new = await self.put(event)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            _log.error("delivery could not be stored", error=type(error).__qualname__, **_names(event))
+            _log.error(
+                "delivery could not be stored",
+                error=type(error).__qualname__,
+                reason=str(getattr(error, "orig", None) or error)[:200],
+                **_names(event),
+            )
             raise Refusal(503, "the delivery could not be stored: redeliver later") from None
         if not new:
             _log.info("delivery known", **_names(event))

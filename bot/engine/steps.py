@@ -75,7 +75,7 @@ async def _patiently(name: str, work: Callable[[], Awaitable[R]]) -> R:
                 raise
             if attempt == TRIES - 1:
                 raise _DatabaseAwayError(name, type(error).__qualname__, str(error)[:1_000], True) from error
-            _log.warning("the database is busy: the step is tried again", step=name, reason=str(error)[:300])
+            _log.warning("the database does not take it: the step is tried again", step=name, reason=str(error)[:300])
         await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
     raise AssertionError("the last try returns or raises")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from bot.comments import reasons
 from bot.jobs import effects as fx
@@ -226,12 +227,13 @@ class _Worker:
 
     async def _blamed(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
         """As `_handle_row`; an error names the event, so that it does not take its neighbours along."""
-        try:
-            return await self._handle_row(job, row, now, number)
-        except (NotBeforeError, SupersededError):
-            raise
-        except Exception as error:
-            raise EventError(row.id, error) from error
+        with bound_contextvars(delivery=row.delivery, inbox=row.id):
+            try:
+                return await self._handle_row(job, row, now, number)
+            except (NotBeforeError, SupersededError):
+                raise
+            except Exception as error:
+                raise EventError(row.id, error) from error
 
     async def _handle_row(self, job: Job | None, row: ev.InboxRow, now: datetime, number: int) -> Job | None:
         """One stored event. Rows that concern no job cost no request."""
@@ -246,6 +248,7 @@ class _Worker:
         config = RepoConfig() if out_of_reach else await self._config(repository, f"config:{number}:{row.id}")
         event = interpret(row, label=config.label, bot=self.ports.identity)
         if event is None:
+            _log.info("nothing to decide", github_event=row.event, action=row.action)
             return job
         if isinstance(event, ev.PullClosed) and job is not None and job.pull is not None:
             event = await self._with_words(repository, event, f"said:{number}:{row.id}")
@@ -264,7 +267,9 @@ class _Worker:
             job = await self._recovered(repository, event, facts, f"{number}:{row.id}")
             if job is None:
                 return None
-        job = await self._apply(decide(job, event, facts), facts, f"{number}:{row.id}")
+        decision = decide(job, event, facts)
+        _explain(event, job, decision, by=facts.actor, role=facts.role.value)
+        job = await self._apply(decision, facts, f"{number}:{row.id}")
         if job is not None and review.may_conflict_now(job, event):
             job = await self._compared_with_base(job, facts, f"{number}:{row.id}")
         return job
@@ -337,6 +342,8 @@ class _Worker:
             position += 1
             follow_up = settle(job, effect, result, facts)
             assert follow_up.job is not None
+            if follow_up.job.status is not job.status:
+                _explain(effect, job, follow_up, outcome=result.kind)
             job = follow_up.job
             waiting = queue_after(follow_up.effects, waiting)
         return job
@@ -379,7 +386,11 @@ class _Worker:
             return None
         if journey.failure is not None:
             await self._wait_out(job, journey.failure, turn, facts, number)
-        return await self._apply(decide(job, ev.PhaseEnded(journey=journey), facts), facts, str(number))
+        ended = ev.PhaseEnded(journey=journey)
+        decision = decide(job, ended, facts)
+        failure = journey.failure.code if journey.failure is not None else None
+        _explain(ended, job, decision, phase=str(journey.phase), failure=failure)
+        return await self._apply(decision, facts, str(number))
 
     async def _wait_out(self, job: Job, failure: Failure, turn: Turn, facts: Facts, number: int) -> None:
         """A model that is away for a while stops no job: say so, and come back later (OutageError)."""
@@ -400,3 +411,17 @@ class _Worker:
             return await self.ports.github.branch_now(job.repository, pull.branch, pull.path, pull.seen)
 
         return review.build_upon(job, await self.steps.repeatable(f"branch:{number}", BranchNow, look))
+
+
+def _explain(event: ev.Event | fx.Effect, before: Job | None, decision: Decision, **because: str | None) -> None:
+    """One line for each decision: what it was about, what it made of the job, and what is written because of it."""
+    after = decision.job
+    _log.info(
+        "decision",
+        about=type(event).__name__,
+        status=after.status.value if after is not None else None,
+        was=before.status.value if before is not None else None,
+        checkpoint=after.journey.checkpoint.kind if after is not None and after.journey.checkpoint else None,
+        effects=[effect.key for effect in decision.effects],
+        **because,
+    )

@@ -95,14 +95,15 @@ def open_database(url: str) -> Database:
         folder = Path(synchronous.database or "").parent
         if not folder.is_dir():
             raise DatabaseError(f"The folder {folder} of the database does not exist. Create it or change the URL.")
-        ours = {"connect_args": {"factory": TurnTaking}}
+        ours = {"connect_args": {"factory": TurnTaking}, "hide_parameters": True}
         engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, **ours)
         direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, **ours)
         for each in (engine.sync_engine, direct):
             event.listen(each, "connect", configure_sqlite)
     else:
-        engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, pool_pre_ping=True)
-        direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, pool_pre_ping=True)
+        server = {"pool_pre_ping": True, "hide_parameters": True}
+        engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, **server)
+        direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, **server)
     return Database(engine, direct, synchronous.render_as_string(hide_password=False))
 
 

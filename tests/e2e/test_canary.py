@@ -93,11 +93,27 @@ async def test_no_canary_leaves_in_any_request_file_log_or_row(
     }
     found = [(where, canary[:12]) for where, text in outside.items() for canary in ALL if canary in text]
     assert found == []
+    assert not [word for word in ("List the pull requests", "pdfplumber", "/skill start") if word in outside["log"]]
+    _every_decision_has_its_line(events, author)
     assert "[redacted]" in outside["requests to GitHub"]
     assert "[redacted]" in skill
     assert any(NOTE in body for body in words), "people are told, in one sentence"
     rows = "\n".join(map(str, sqlite3.connect(tmp_path / "bot.db").iterdump()))
     assert [canary for canary in OWN if canary in rows] == []
+
+
+def _every_decision_has_its_line(events: list[Any], author: Author) -> None:
+    decisions = [event for event in events if event["event"] == "decision"]
+    moves = [each["status"] for each in decisions if each["status"] != each["was"]]
+    assert moves == ["queued", "running", "pending_hitl", "running", "in_review", "promoted"]
+    start = next(each for each in decisions if each["status"] == "running")
+    assert (start["about"], start["by"], start["role"]) == ("Commented", "morgan", "admin")
+    assert {event["module"] for event in events if event["event"] == "module ended"} >= set(author.asked)
+    assert [event["phase"] for event in events if event["event"] == "phase ended"] == [
+        "understanding",
+        "generation",
+        "validation",
+    ]
 
 
 async def _journey(there: Town) -> int:

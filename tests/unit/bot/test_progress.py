@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+from structlog.contextvars import get_contextvars
+
 from bot.jobs.effects import Done, ShowStatus
 from bot.jobs.job import JobStatus
 from bot.metrics import Metrics
@@ -119,3 +121,21 @@ async def test_a_phase_that_ends_while_the_database_is_slow_loses_no_note() -> N
     around.database_answers.set()
     await quiet
     assert around.noted == ["GatherRequirements"]
+
+
+async def test_what_is_logged_while_a_module_runs_names_it_and_its_phase_until_the_phase_is_quiet() -> None:
+    around = Around()
+
+    async def phase() -> None:
+        event = WorkflowEvent(type=EventType.PHASE_START, phase="understanding", at=NOON)
+        around.progress.emit(JOB, event)
+        around.begins("AnalyzeIntent")
+        assert get_contextvars() == {"phase": "understanding", "module": "AnalyzeIntent"}
+        ended = WorkflowEvent(type=EventType.MODULE_END, phase="understanding", module="AnalyzeIntent", at=NOON)
+        around.progress.emit(JOB, ended)
+        assert get_contextvars() == {"phase": "understanding"}
+        around.begins("SynthesizePlan")  # somebody speaks, and neither ends
+        await around.progress.quiet(JOB.key)
+        assert get_contextvars() == {}
+
+    await asyncio.create_task(phase())
