@@ -225,7 +225,14 @@ def create_app(
         keyed(settings.webhook_secrets), service.put, service.metrics.delivery, lambda: not service.stopping
     )
     app.router.add_post("/webhook", spans.of_deliveries(webhook.handle))
-    add_health(app, service.stores, service.metrics, lambda: service.state, lambda: service.reachability.look())
+    add_health(
+        app,
+        service.stores,
+        service.metrics,
+        lambda: service.state,
+        lambda: service.reachability.look(),
+        lambda: service.intake.trouble(),
+    )
     add_api(app, service.stores, settings.api_token.get_secret_value(), lambda: not service.stopping)
     add_job_pages(app, service.stores, settings, service.put, lambda: not service.stopping)
     return app

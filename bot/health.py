@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +28,10 @@ STALE_SECONDS = 30.0
 """A database that was well so lately, and is slow to answer now, degrades the service. After that it fails it."""
 
 
+async def _no_trouble() -> str:
+    return ""
+
+
 @dataclass
 class Health:
     """What was found in the database is kept, and the look that finds it goes on when its answer comes too late."""
@@ -36,6 +40,8 @@ class Health:
     metrics: Metrics
     state: Callable[[], str]
     others: Callable[[], Mapping[str, str]] = dict
+    trouble: Callable[[], Awaitable[str]] = _no_trouble
+    """Why events cannot be stored; "" when they can."""
     clock: Callable[[], float] = time.monotonic
     _found: Mapping[str, str] = field(default_factory=dict)
     _found_at: float = -math.inf
@@ -71,13 +77,14 @@ class Health:
                 revision, backlog = await asyncio.gather(
                     current_revision(self.stores.database), self.stores.inbox.backlog()
                 )
+                trouble = await self.trouble()
         except (SQLAlchemyError, OSError) as error:
             self._found = {"database": f"failed: {type(error).__name__}"}
         else:
             wanted = latest_revision()
             age = (datetime.now(UTC) - backlog.oldest).total_seconds() if backlog.oldest else 0.0
             self._found = {
-                "database": "ok",
+                "database": f"failed: events cannot be stored: {trouble}" if trouble else "ok",
                 "migrations": "ok" if revision >= wanted else f"at {revision or 'nothing'}, wanted {wanted}",
                 "backlog": "ok" if age < BACKLOG_LIMIT_SECONDS else f"degraded: oldest event waits {age:.0f} s",
             }
@@ -112,9 +119,10 @@ def add_health(
     metrics: Metrics,
     state: Callable[[], str],
     others: Callable[[], Mapping[str, str]] = dict,
+    trouble: Callable[[], Awaitable[str]] = _no_trouble,
 ) -> None:
-    """`others` says `ok` or `degraded: ...` of whom the service needs and cannot help."""
-    health = Health(stores, metrics, state, others)
+    """`others` says `ok` or `degraded: ...` of whom the service needs and cannot help; `trouble` as in `Health`."""
+    health = Health(stores, metrics, state, others, trouble)
     app.on_shutdown.append(health.close)
     app.router.add_get("/livez", health.livez)
     app.router.add_get("/readyz", health.readyz)

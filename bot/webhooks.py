@@ -9,11 +9,13 @@ import asyncio
 import hmac
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
+from uuid import uuid4
 
 import structlog
 from aiohttp import web
@@ -131,6 +133,18 @@ class GroupCommit:
         self._waiting: list[_Waiting] = []
         self._batch: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
+        self._failed = ""
+        """Why what was stored last could not be; "" when it could."""
+
+    async def trouble(self) -> str:
+        """Why deliveries cannot be stored; "" when they can. Stores something of no consequence to find that out, but
+        only when the last delivery could not be stored."""
+        if self._failed:
+            try:
+                await self.put(_of_no_consequence())
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                return _reason(error)
+        return ""
 
     async def put(self, event: NewEvent) -> bool:
         """Durable when this returns; False when the delivery was known already.
@@ -164,6 +178,7 @@ class GroupCommit:
         now = loop.time()
         for waiting in (*self._batch, *self._waiting):
             if waiting.until <= now and not waiting.answer.done():
+                self._failed = "TimeoutError"
                 waiting.answer.set_exception(TimeoutError("the database did not answer in time"))
         self._looking = loop.call_later(self._patience / 8, self._look)
 
@@ -171,10 +186,12 @@ class GroupCommit:
         try:
             new = await self._store.add([waiting.event for waiting in batch])
         except Exception as error:
+            self._failed = _reason(error)
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
             return
+        self._failed = ""
         fresh = {stored.event.delivery for stored in new}
         for waiting in batch:
             delivery = waiting.event.delivery
@@ -183,6 +200,17 @@ class GroupCommit:
             fresh.discard(delivery)  # a second copy in the same batch is a duplicate
         if new:
             self._stored(new)
+
+
+def _of_no_consequence() -> NewEvent:
+    """As heavy as a delivery, about a request that does not exist; stored as dealt with."""
+    return NewEvent(f"probe:{uuid4().hex}", "probe", "issue_comment", "probe", b" " * 16_384, talk=True)
+
+
+def _reason(error: Exception) -> str:
+    """SQLite's words say what is wrong with the file and nothing else; a server's may hold names."""
+    cause = getattr(error, "orig", None)
+    return str(cause) if isinstance(cause, sqlite3.Error) else type(error).__name__
 
 
 Observe = Callable[[str, str, float], None]

@@ -21,7 +21,7 @@ from bot.jobs.ports import Steps
 from bot.metrics import Metrics, names
 from bot.reachability import Reachability
 from bot.settings import Settings, load
-from bot.store.database import BUSY_TIMEOUT_MS
+from bot.store.database import BUSY_TIMEOUT_MS, configure_sqlite
 from bot.store.inbox import SET_ASIDE
 from bot.store.intake import SqliteIntake
 from bot.store.stores import Stores
@@ -162,24 +162,48 @@ async def test_events_of_a_job_are_streamed_from_where_one_left_off_until_it_end
 
 
 def _break_with(service: Service, pragma: str) -> Callable[[], None]:
-    """Every connection of ours gets this pragma; the result takes it back."""
+    """Every connection of ours gets this pragma, and the intake's next ones, too; the result ends that."""
     engine = service.stores.database.engine.sync_engine
+    patch = pytest.MonkeyPatch()
 
     def spoil(connection: sqlite3.Connection, *_: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
+    def configured(connection: sqlite3.Connection) -> None:
+        configure_sqlite(connection)
+        spoil(connection)
+
     event.listen(engine, "checkout", spoil)
+    patch.setattr("bot.store.intake.configure_sqlite", configured)
     assert isinstance(service.storing, SqliteIntake)
     spoil(service.storing.connected())
-    return lambda: event.remove(engine, "checkout", spoil)
+
+    def mend() -> None:
+        event.remove(engine, "checkout", spoil)
+        patch.undo()
+
+    return mend
+
+
+CANNOT = "failed: events cannot be stored:"
+
+
+async def _told_of_the_database(client: Client) -> tuple[int, str]:
+    """What /readyz says, looked at now."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(health, "FRESH_SECONDS", 0)
+        async with client.get("/readyz") as response:
+            return response.status, (await response.json())["checks"]["database"]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_read_only_database_is_a_503_until_it_can_be_written_again(client: Client) -> None:
     mend = _break_with(_service(client), "query_only=ON")
     assert await _deliver(client, "d1") == 503
+    assert await _told_of_the_database(client) == (503, f"{CANNOT} attempt to write a readonly database")
     mend()
     mend = _break_with(_service(client), "query_only=OFF")
+    assert await _told_of_the_database(client) == (200, "ok"), "without a delivery that shows it"
     assert await _deliver(client, "d1") == 202
     mend()
 
@@ -192,6 +216,7 @@ async def test_a_full_disk_is_a_503_until_there_is_room(client: Client) -> None:
     mend = _break_with(service, f"max_page_count={pages}")
     statuses = {await _deliver(client, f"d{n}") for n in range(200)}
     assert statuses == {202, 503}
+    assert await _told_of_the_database(client) == (503, f"{CANNOT} database or disk is full")
     mend()
     mend = _break_with(service, "max_page_count=1073741823")
     assert await _deliver(client, "again") == 202
@@ -226,10 +251,11 @@ async def test_a_database_that_is_locked_for_half_a_minute_is_waited_out(client:
     while time.monotonic() - began < BUSY_TIMEOUT_MS / 1_000 + 1:
         assert await _deliver(client, f"d{refused}") == 503
         assert (await client.get("/livez")).status == 200
-        assert (await client.get("/readyz")).status == 200, "what only reads is not locked out"
+        assert await _told_of_the_database(client) == (503, f"{CANNOT} TimeoutError")
         refused += 1
     assert refused >= 2, "nobody waits for an answer until the lock is gone"
     other.execute("COMMIT")
+    assert await _told_of_the_database(client) == (200, "ok")
     for number in range(refused):
         async with asyncio.timeout(60):
             while await _deliver(client, f"d{number}") != 202:
@@ -237,7 +263,7 @@ async def test_a_database_that_is_locked_for_half_a_minute_is_waited_out(client:
     service.dispatcher.clock = lambda: datetime.now(UTC) + timedelta(minutes=5)
     await _until_closed(service.stores)
     rows = await service.stores.inbox.list_entries(state="all")
-    assert sorted(row.delivery for row in rows) == ["before", *(f"d{number}" for number in range(refused))]
+    assert sorted(row.delivery for row in rows if row.key != "probe") == ["before", *(f"d{n}" for n in range(refused))]
     assert SET_ASIDE not in {row.done_by for row in rows}
 
 
