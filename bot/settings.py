@@ -188,9 +188,13 @@ def load(**overrides: object) -> Settings:
 
 def load_database_url(url: str | None = None) -> str:
     """The database alone, for programs that need neither secret nor App. Raises SettingsError."""
-    chosen = url or os.environ.get(f"{PREFIX}DATABASE_URL") or str(Settings.model_fields["database_url"].default)
+    file = os.environ.get(f"{PREFIX}DATABASE_URL_FILE")
     try:
-        return Settings._known_database(chosen)
+        chosen = url or (_read(Path(file), "database_url_file") if file else os.environ.get(f"{PREFIX}DATABASE_URL"))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    try:
+        return Settings._known_database(chosen or str(Settings.model_fields["database_url"].default))
     except ValueError as error:
         raise SettingsError(f"{PREFIX}DATABASE_URL: {error}") from None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -63,7 +64,7 @@ def is_reasoning(model: str) -> bool:
 def from_environment(environment: Mapping[str, str], prefix: str = "SKILL_FLEET_") -> ModelSettings | None:
     """Settings from `SKILL_FLEET_MODEL`, `SKILL_FLEET_MODEL_API_BASE` and so on; None when no model is named.
 
-    Raises ModelSettingsError naming the variable.
+    The file that `SKILL_FLEET_MODEL_API_KEY_FILE` names holds the key. Raises ModelSettingsError naming the variable.
     """
     model = environment.get(f"{prefix}MODEL", "").strip()
     if not model:
@@ -73,10 +74,20 @@ def from_environment(environment: Mapping[str, str], prefix: str = "SKILL_FLEET_
         text = environment.get(f"{prefix}MODEL_{name.upper()}", "").strip()
         if name != "model" and text:
             values[name] = [item.strip() for item in text.split(",")] if name in ("fallbacks", "allowed") else text
+    if file := environment.get(f"{prefix}MODEL_API_KEY_FILE", "").strip():
+        values["api_key"] = _key_in(Path(file), f"{prefix}MODEL_API_KEY_FILE")
     try:
         return ModelSettings.model_validate(values)
     except ValidationError as error:
         raise ModelSettingsError(explain(error, prefix)) from None
+
+
+def _key_in(file: Path, variable: str) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise ModelSettingsError(f"{variable}: cannot read {file}: {reason}") from None
 
 
 def explain(error: ValidationError, prefix: str = "SKILL_FLEET_") -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import SettingsError, load, unknown_variables
+from bot.settings import SettingsError, load, load_database_url, unknown_variables
 
 SECRET = "0123456789abcdef"
 
@@ -93,6 +93,22 @@ def test_secrets_may_come_from_files(tmp_path: Path) -> None:
     assert settings.webhook_secrets == (SECRET.encode(), f"{SECRET}2".encode())
     assert settings.github_private_key.get_secret_value() == "-----BEGIN\nx"
     assert settings.model_api_key.get_secret_value() == "sk-1"
+
+
+def test_commands_read_the_database_s_address_where_the_service_reads_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Inside a container `skill-fleet jobs list` has to find what `serve` uses: the image names a SQLite file, too."""
+    file = tmp_path / "database-url"
+    file.write_text("postgresql://someone@postgres/jobs\n")
+    monkeypatch.setenv("SKILL_FLEET_DATABASE_URL", "sqlite:////data/skill-fleet.db")
+    assert load_database_url() == "sqlite:////data/skill-fleet.db"
+    monkeypatch.setenv("SKILL_FLEET_DATABASE_URL_FILE", str(file))
+    assert load_database_url() == load(webhook_secret=SECRET).database_url == "postgresql://someone@postgres/jobs"
+    assert load_database_url("sqlite:///other.db") == "sqlite:///other.db"
+    monkeypatch.setenv("SKILL_FLEET_DATABASE_URL_FILE", str(tmp_path / "gone"))
+    with pytest.raises(SettingsError, match=r"SKILL_FLEET_DATABASE_URL_FILE: cannot read .*gone"):
+        load_database_url()
 
 
 def test_a_misspelt_variable_is_noticed() -> None:

@@ -1,5 +1,7 @@
 """Model settings from the environment, and what is said about wrong ones."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -48,6 +50,17 @@ def test_a_wrong_value_is_named_by_its_variable(name: str, value: str, says: str
         from_environment({"SKILL_FLEET_MODEL": "openai/x", "SKILL_FLEET_MODEL_API_KEY": KEY, name: value})
     assert KEY not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_key_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    name = "SKILL_FLEET_MODEL_API_KEY_FILE"
+    settings = from_environment({"SKILL_FLEET_MODEL": "openai/x", name: str(tmp_path / "key")})
+    assert settings is not None
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == KEY
+    with pytest.raises(ModelSettingsError, match=f"{name}: cannot read .*gone: No such file"):
+        from_environment({"SKILL_FLEET_MODEL": "openai/x", name: str(tmp_path / "gone")})
 
 
 def test_the_bot_hands_its_settings_to_the_model() -> None:
