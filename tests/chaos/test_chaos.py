@@ -9,7 +9,7 @@ from tests.chaos.fleet import Bot, Life
 from tests.chaos.model import Ask
 from tests.chaos.people import Request
 from tests.chaos.run import Plan, played
-from tests.chaos.verdict import Verdict, judge, judge_calls, judge_questions
+from tests.chaos.verdict import Verdict, judge, judge_calls, judge_questions, judge_writes
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -105,3 +105,40 @@ QUESTION = "@riley, before I write this skill I have 1 question:"
 def test_the_judge_knows_what_a_request_is_told_and_when(case: str, said: list[str], wrong: str | None) -> None:
     problem = said_otherwise(Request(case, refinements=1, reviews=0), said)
     assert (problem and problem[0]) == wrong
+
+
+def _write(path: str, body: dict[str, object], status: int = 201, came_to: int = 201) -> dict[str, object]:
+    return {
+        "actor": "skill-fleet[bot]",
+        "method": "POST",
+        "path": path,
+        "body": body,
+        "status": status,
+        "came_to": came_to,
+    }
+
+
+SAID = {"body": "Hello\n\n<!-- skill-fleet job=1:1 effect=0123456789abcdef -->"}
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "twice"),
+    [
+        (_write("/issues/1/comments", SAID), _write("/issues/1/comments", SAID), True),
+        (_write("/issues/1/comments", SAID, status=502), _write("/issues/1/comments", SAID), True),
+        (_write("/issues/1/comments", SAID, status=502, came_to=0), _write("/issues/1/comments", SAID), False),
+        (_write("/issues/1/comments", SAID), _write("/issues/2/comments", SAID), False),
+        (_write("/pulls", {"head": "skill/issue-1"}), _write("/pulls", {"head": "skill/issue-1"}), True),
+        (
+            _write("/check-runs", {"name": "n", "head_sha": "a"}),
+            _write("/check-runs", {"name": "n", "head_sha": "b"}),
+            False,
+        ),
+    ],
+)
+def test_the_judge_counts_writes_that_stand_whatever_was_answered(
+    first: dict[str, object], again: dict[str, object], twice: bool
+) -> None:
+    verdict = Verdict()
+    judge_writes([first, again], verdict)
+    assert len(verdict.duplicated) == twice

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import text
 
@@ -78,7 +79,7 @@ async def judge(record: Record) -> Verdict:
             await _judge_request(record, request, verdict)
             await _judge_words(record, request, rows, verdict)
     await _judge_repository(record, verdict)
-    await _judge_writes(record, verdict)
+    judge_writes(await record.hub.call("morgan", "GET", "/_sandbox/requests?writes"), verdict)
     judge_calls(record.model.asks, record.bots, verdict)
     judge_questions(record.model.asks, record.requests, verdict)
     if record.model.strangers:
@@ -237,20 +238,15 @@ async def _judge_skill(record: Record, request: Request, verdict: Verdict) -> No
         verdict.misordered.append(f"#{request.number}: demanded {request.demands}, the skill has {found}")
 
 
-async def _judge_writes(record: Record, verdict: Verdict) -> None:
-    """A comment that was posted twice notified people twice, even if one was taken back."""
-    log = await record.hub.call("morgan", "GET", "/_sandbox/requests?writes")
-    posted: Counter[tuple[str, str]] = Counter()
+def judge_writes(log: Sequence[dict[str, Any]], verdict: Verdict) -> None:
+    """What was posted twice notified people twice, even if one was taken back; whatever was answered, it counts."""
+    made: Counter[tuple[str, str]] = Counter()
     ended: set[str] = set()
-    writes = 0
-    for exchange in log:
-        if exchange["actor"] != _OURS or not 200 <= exchange["came_to"] < 300:  # whatever was answered
-            continue
-        writes += 1
+    writes = [each for each in log if each["actor"] == _OURS and 200 <= each["came_to"] < 300]
+    for exchange in writes:
         path, body = exchange["path"], exchange["body"] or {}
-        if exchange["method"] == "POST" and path.endswith("/comments"):
-            marker = _MARKER.search(str(body.get("body", "")))
-            posted[path, marker[1] if marker else str(body)] += 1
+        if exchange["method"] == "POST" and (what := _identity(path, body)):
+            made[path, what] += 1
         if exchange["method"] in ("POST", "PUT") and path.endswith("/labels"):
             issue = path.removesuffix("/labels").rpartition("/")[2]
             names = [str(name) for name in body.get("labels", []) if str(name).startswith("skill:")]
@@ -258,10 +254,20 @@ async def _judge_writes(record: Record, verdict: Verdict) -> None:
                 verdict.misordered.append(f"#{issue}: {names} after it was promoted")
             if "skill:promoted" in names:
                 ended.add(issue)
-    verdict.notes["writes to GitHub"] = f"{writes}"
+    verdict.notes["writes to GitHub"] = f"{len(writes)}"
     verdict.duplicated += [
-        f"{path}: posted {count} times ({key})" for (path, key), count in posted.items() if count > 1
+        f"{path}: posted {count} times ({what})" for (path, what), count in made.items() if count > 1
     ]
+
+
+def _identity(path: str, body: dict[str, Any]) -> str:
+    """What may be posted once; "" for what may be posted again."""
+    if path.endswith(("/comments", "/replies")):
+        marker = _MARKER.search(str(body.get("body", "")))
+        return marker[1] if marker else str(body)
+    if path.endswith("/check-runs"):
+        return f"{body.get('name')} on {body.get('head_sha')}"
+    return f"from {body.get('head')}" if path.endswith("/pulls") else ""
 
 
 def _is_ours(comment: dict[str, dict[str, str]]) -> bool:
