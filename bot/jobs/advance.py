@@ -110,13 +110,6 @@ class Left(Value):
     remains: Remains | None
 
 
-class Read(Value):
-    """What a phase needs from the repository, read at one moment."""
-
-    taxonomy: Taxonomy
-    config: RepoConfig
-
-
 class Ran(Value):
     """How a phase ended; no journey when somebody spoke meanwhile."""
 
@@ -360,13 +353,9 @@ class _Worker:
         `seen`: the newest event that does not count as meanwhile; by default the newest that was loaded.
         """
 
-        async def read() -> Read:
-            config = await self.ports.github.config(job.repository)
-            return Read(taxonomy=await self.ports.github.taxonomy(job.repository, config), config=config)
-
-        repository = await self.steps.repeatable(f"read:{number}", Read, read)
+        config = await self._config(job.repository, f"options:{number}")
         me = self.ports.identity
-        facts = Facts(Role.NONE, repository.config, turn.now, bot_login=me.login, web=me.web)
+        facts = Facts(Role.NONE, config, turn.now, bot_login=me.login, web=me.web)
         job = await self._with_people_s_commits(job, number)
         if job.journey.status == "failed":
             return await self._apply(decide(job, ev.PhaseEnded(journey=job.journey), facts), facts, str(number))
@@ -375,9 +364,9 @@ class _Worker:
         after = seen
 
         async def run() -> Ran:
+            taxonomy = await self.ports.github.taxonomy(job.repository, config)
             try:
-                model = repository.config.model
-                return Ran(journey=await self.ports.run_pipeline(job, repository.taxonomy, after, model))
+                return Ran(journey=await self.ports.run_pipeline(job, taxonomy, after, config.model))
             except Interrupted:
                 return Ran(journey=None)
 

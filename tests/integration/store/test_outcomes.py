@@ -34,6 +34,29 @@ async def test_a_phase_is_run_once_for_what_it_begins_with(stores: Stores) -> No
     assert await ended(stores, phases, asked) == "run-3", "somebody has said something since"
 
 
+async def test_a_phase_that_was_broken_off_goes_on_with_the_skills_it_began_with(stores: Stores) -> None:
+    """They are a part of what the model is asked: by others the stored answers would not be found."""
+    seen: list[str] = []
+
+    class Killed(Phases):
+        async def __call__(self, job: Job, taxonomy: Taxonomy, seen_: int, model: str) -> Journey:
+            seen.append(taxonomy.root)
+            raise ConnectionError("killed")
+
+    job = make_job()
+    asked = job.with_(journey=job.journey.model_copy(update={"plan_feedback": ["shorter"]}))
+    for each, root in ((job, "as-it-was"), (job, "merged-since"), (asked, "asked-since")):
+        with pytest.raises(ConnectionError):
+            await Remembering(Killed(), stores.steps)(each, Taxonomy(root=root), 0, "")
+    assert seen == ["as-it-was", "as-it-was", "asked-since"]
+    [began] = [name for name, text in (await stores.steps.of(outcomes_key(job.key))).items() if "as-it-was" in text]
+    await stores.steps.forget(outcomes_key(job.key))
+    await stores.steps.add(outcomes_key(job.key), {began: '{"of another version": 1}'})
+    with pytest.raises(ConnectionError):
+        await Remembering(Killed(), stores.steps)(job, Taxonomy(root="now"), 0, "")
+    assert seen[-1] == "now"
+
+
 async def test_a_failure_is_not_kept(stores: Stores) -> None:
     phases = Phases(Failure(code="unreachable", message="The model is away.", retryable=True))
     assert [await ended(stores, phases, make_job()) for _ in range(2)] == ["run-1", "run-2"]
