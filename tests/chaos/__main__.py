@@ -60,7 +60,7 @@ def _table(record: Record, verdict: Verdict) -> Table:
     table.add_column("what")
     table.add_column("count", justify="right")
     done = sum(request.done for request in record.requests)
-    table.add_row("requests from the form to the merge", f"{done} of {plan.requests}")
+    table.add_row("requests that came to the end people chose", f"{done} of {plan.requests}")
     table.add_row("seconds", f"{record.seconds:.0f}")
     table.add_row("kills (SIGKILL), of these perhaps before ready", f"{record.kills}, {record.kills_at_start}")
     if plan.is_postgres:

@@ -1,11 +1,11 @@
-"""What the bot has said to a request that went from its form to the merge: each thing once, and in this order."""
+"""What the bot has said to a request that came to its end: each thing once, and in this order."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 
 from tests.chaos.author import has_question
-from tests.chaos.people import Request
+from tests.chaos.people import Ending, Request
 
 _KINDS = {
     "status": r"### Skill request",
@@ -13,7 +13,9 @@ _KINDS = {
     "question": r"@riley, before I write this skill I have 1 question:",
     "preview": r"@riley, here is the draft in |This preview \(`[0-9a-f]{8}`\) has been replaced",
     "ready": r"@riley, the skill `[a-z-]+` is ready for review in #\d+",
-    "merged": r"🎉 @riley, ",
+    "rejected": r"The pull request was closed without merging by `morgan`",
+    "cancelled": r"Cancelled by `morgan`",
+    "promoted": r"🎉 @riley, ",
 }
 
 
@@ -24,7 +26,10 @@ def kind_of(body: str) -> str:
 
 def expected(request: Request) -> list[str]:
     question = ["question"] if has_question(request.case) else []
-    return ["status", "how to start", *question, *["preview"] * (1 + request.refinements), "ready", "merged"]
+    seen = ["status", "how to start", *question, *["preview"] * (1 + request.refinements)]
+    if request.ending is Ending.CANCELLED:
+        return [*seen, Ending.CANCELLED]
+    return [*seen, "ready", *([Ending.REJECTED] if request.second_thoughts else []), request.ending]
 
 
 def said_otherwise(request: Request, bodies: Sequence[str]) -> tuple[str, str] | None:

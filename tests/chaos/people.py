@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import aiohttp
@@ -74,6 +75,14 @@ class Hub:
             await asyncio.sleep(LOOK_EVERY)
 
 
+class Ending(StrEnum):
+    """How people decide about a request, by the name of the state it ends in."""
+
+    MERGED = "promoted"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
 @dataclass
 class Request:
     """One request and what its person has done so far."""
@@ -81,6 +90,9 @@ class Request:
     case: str
     refinements: int
     reviews: int
+    ending: Ending = Ending.MERGED
+    second_thoughts: bool = False
+    """Its pull request is closed first, and opened again."""
     number: int = 0
     pull: int = 0
     demands: list[str] = field(default_factory=list)
@@ -116,6 +128,10 @@ class Person:
             await self._say("riley", f"{request.case} uses Python.")
         await self._state("needs-decision")
         digest = await self._new_digest(set())
+        if request.ending is Ending.CANCELLED:
+            await self._say("morgan", "/skill cancel")
+            await self._state(Ending.CANCELLED)
+            return
         seen = {digest}
         for _ in range(request.refinements):
             await self._say("riley", f"Please look after {self._demand()} in the check.")
@@ -129,8 +145,16 @@ class Person:
             await self._review(pull["head"]["sha"])
         request.waits_for = "leave to merge"
         await self.may_merge()
-        await self._merge()
-        await self._state("promoted")
+        if request.ending is Ending.REJECTED or request.second_thoughts:
+            await self._set_pull("closed")
+            await self._state(Ending.REJECTED)
+        if request.second_thoughts:
+            await self._set_pull("open")
+            await self._leave(Ending.REJECTED)
+            await self._state("in-review")
+        if request.ending is Ending.MERGED:
+            await self._merge()
+            await self._state(Ending.MERGED)
 
     @property
     def _owner(self) -> str:
@@ -156,11 +180,20 @@ class Person:
                 if "skill:failed" in now:
                     self.request.retries += 1
                     await self._say("morgan", "/skill retry")
-                    while "skill:failed" in self.hub.labels.get(self.request.number, frozenset()):
-                        await asyncio.sleep(LOOK_EVERY)
+                    await self._leave("failed")
                 if now & {"skill:rejected", "skill:cancelled", "skill:expired"}:
                     raise LostError(f"it ended as {', '.join(sorted(now))}")
                 await asyncio.sleep(LOOK_EVERY)
+
+    async def _leave(self, state: str) -> None:
+        """Until the request is in this state no more."""
+        self.request.waits_for = f"the end of {state}"
+        async with asyncio.timeout(self.patience):
+            while f"skill:{state}" in self.hub.labels.get(self.request.number, frozenset()):
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _set_pull(self, state: str) -> None:
+        await self.hub.repo("morgan", "PATCH", f"/pulls/{self.request.pull}", {"state": state})
 
     async def _new_digest(self, seen: set[str]) -> str:
         """The digest of a preview that was not shown before."""
@@ -199,7 +232,17 @@ class Person:
 
 
 def requests(count: int, dice: random.Random) -> list[Request]:
-    return [
+    """Most are merged. Of ten, one is cancelled, one rejected, and one rejected and then merged after all."""
+    found = [
         Request(author.mark(number), refinements=dice.choice([0, 1, 2]), reviews=dice.choice([0, 0, 1]))
         for number in range(1, count + 1)
     ]
+    for number, request in enumerate(found, 1):
+        match number % 10:
+            case 4:
+                request.ending = Ending.REJECTED
+            case 7:
+                request.ending, request.refinements, request.reviews = Ending.CANCELLED, 0, 0
+            case 0:
+                request.second_thoughts = True
+    return found

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bot.jobs.job import JobStatus
 from bot.serve import EXIT_LEASE_LOST
 from bot.store.database import Database, open_database
 from bot.store.inbox import NO_JOB, SET_ASIDE, InboxEntry
@@ -24,7 +23,7 @@ from tests.chaos.author import DEMAND
 from tests.chaos.conversation import needed, said_otherwise
 from tests.chaos.fleet import Bot
 from tests.chaos.model import Ask
-from tests.chaos.people import Request
+from tests.chaos.people import Ending, Request
 from tests.chaos.run import Record, under_way
 
 STORE_SECONDS = 1.5
@@ -122,7 +121,10 @@ async def _judge_rows(record: Record, verdict: Verdict) -> list[InboxEntry]:
         if numbers.pop(request.number, 0) != 1:
             verdict.lost.append(f"#{request.number}: no job")
     verdict.left += [f"a job for #{number}, which is no request" for number in numbers]
-    verdict.left += [f"{job.key} is {job.status.value}" for job in jobs if job.status is not JobStatus.PROMOTED]
+    endings = {request.number: request.ending for request in record.requests}
+    verdict.left += [
+        f"{job.key} is {job.status.value}" for job in jobs if job.status.value != endings.get(job.issue_number)
+    ]
     verdict.left += [f"task {task}" for task in tasks]
     verdict.left += [f"how a phase ended: {name}" for name in records if name.startswith("phase:")]
     verdict.notes["tasks whose records are left to retention"] = str(
@@ -169,13 +171,20 @@ async def _judge_request(record: Record, request: Request, verdict: Verdict) -> 
     comments = [each["body"] for each in await hub.all(f"/issues/{request.number}/comments") if _is_ours(each)]
     if (problem := said_otherwise(request, comments)) is not None:
         getattr(verdict, problem[0]).append(f"{at}: {problem[1]}")
+    issue = await hub.repo("morgan", "GET", f"/issues/{request.number}")
+    states = [label["name"] for label in issue["labels"] if label["name"].startswith("skill:")]
+    state = "closed" if request.ending is Ending.MERGED else "open"
+    if issue["state"] != state or states != [f"skill:{request.ending}"]:
+        verdict.left.append(f"{at} is {issue['state']}, {', '.join(states)}")
+    if request.ending is not Ending.CANCELLED:
+        await _judge_pull(record, request, verdict)
+
+
+async def _judge_pull(record: Record, request: Request, verdict: Verdict) -> None:
+    hub, at = record.hub, f"#{request.number}"
     for each in await hub.all(f"/issues/{request.pull}/comments"):
         if _is_ours(each):
             verdict.duplicated.append(f"{at}: said on the pull request: {each['body'][:60]!r}")
-    issue = await hub.repo("morgan", "GET", f"/issues/{request.number}")
-    states = [label["name"] for label in issue["labels"] if label["name"].startswith("skill:")]
-    if issue["state"] != "closed" or states != ["skill:promoted"]:
-        verdict.left.append(f"{at} is {issue['state']}, {', '.join(states)}")
     pull = await hub.repo("morgan", "GET", f"/pulls/{request.pull}")
     if pull["commits"] != 1 + request.reviews:
         verdict.duplicated.append(f"{at}: {pull['commits']} commits, expected {1 + request.reviews}")
@@ -193,7 +202,8 @@ async def _judge_request(record: Record, request: Request, verdict: Verdict) -> 
     )
     if len(replies) != request.reviews or any(count > 1 for count in replies.values()):
         verdict.duplicated.append(f"{at}: {dict(replies)} replies to {request.reviews} remarks")
-    await _judge_skill(record, request, verdict)
+    if request.ending is Ending.MERGED:
+        await _judge_skill(record, request, verdict)
 
 
 async def _judge_words(record: Record, request: Request, rows: Sequence[InboxEntry], verdict: Verdict) -> None:
@@ -205,15 +215,15 @@ async def _judge_words(record: Record, request: Request, rows: Sequence[InboxEnt
     }
     for event, path in _WORDS.items():
         number = request.pull if event == "pull_request_review_comment" else request.number
-        for each in await record.hub.all(path.format(number=number)):
+        for each in await record.hub.all(path.format(number=number)) if number else ():
             if not _is_ours(each) and (event, each["id"]) not in heard:
                 verdict.lost.append(f"#{request.number}: nobody heard {each['body']!r}")
 
 
 async def _judge_repository(record: Record, verdict: Verdict) -> None:
-    """One pull request for each request, merged, and no branch beside theirs."""
+    """One pull request for each request that came so far, closed, and no branch beside theirs."""
     hub = record.hub
-    ours = {f"skill/issue-{request.number}" for request in record.requests}
+    ours = {f"skill/issue-{request.number}" for request in record.requests if request.pull}
     pulls = Counter(pull["head"]["ref"] for pull in await hub.all("/pulls?state=all"))
     verdict.duplicated += [f"{branch}: {count} pull requests" for branch, count in pulls.items() if count > 1]
     verdict.left += [f"a pull request from {branch}" for branch in pulls if branch not in ours]
