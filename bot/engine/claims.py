@@ -101,8 +101,9 @@ class Claims:
         for status in claimed:
             try:
                 execute_dequeued_workflow(self._dbos, status, owner)
-            except Exception as error:  # it was begun too often, or is none of ours: the engine has closed it
+            except Exception as error:  # begun too often, most likely: then the engine has closed it, if it could
                 _log.warning("a task could not begin", task=status["workflow_uuid"], reason=str(error)[:300])
+                self.broke_off(status["workflow_uuid"])
         return len(tasks)
 
     def claim(self, connection: Connection, room: int, owner: str) -> list[str]:

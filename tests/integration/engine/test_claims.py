@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from dbos._core import execute_dequeued_workflow
 from dbos._schemas import SCHEMA_PLACEHOLDER
 from dbos._sys_db import SystemDatabase
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
 from bot.app import Service
+from bot.engine import claims
 from bot.engine.claims import QUEUE, Claims, Limits
 from bot.engine.tasks import WakeUp
 from bot.jobs.ports import Steps
@@ -103,6 +105,26 @@ async def test_a_claim_that_the_database_broke_off_leaves_no_job_without_a_task(
         while not begun:
             await asyncio.sleep(0.01)
     assert (begun, looked) == (["7:1"], [["7:1#a"]])
+
+
+async def test_a_task_that_could_not_begin_is_claimed_again(
+    start: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, begin = asyncio.Event(), execute_dequeued_workflow
+    full = iter(range(1))
+
+    async def work(key: str, task: str, steps: Steps) -> None:
+        begun.set()
+
+    def closed(*them: Any) -> Any:
+        if next(full, None) is not None:
+            raise OperationalError("UPDATE workflow_status", {}, Exception("database or disk is full"))
+        return begin(*them)
+
+    monkeypatch.setattr(claims, "execute_dequeued_workflow", closed)
+    service: Service = await start(work)
+    await service.engine.wake([WakeUp("7:1", "7:1#a")])
+    await asyncio.wait_for(begun.wait(), 60)
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["well", "badly"])
