@@ -8,7 +8,6 @@ what the phase should do, the phase stops there (`Interrupted`) and goes on from
 """
 
 import asyncio
-import gc
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +16,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.credentials import scrub_json
+from bot.garbage import keep_for_good
 from bot.jobs.advance import Interrupted
 from bot.jobs.job import Job, Repository
 from bot.logs import in_our_form
@@ -125,7 +125,5 @@ class Drafting:
         in_our_form("dspy")
         machinery = Machinery(self.models(), advance)
         if is_first:
-            # What was imported stays: looking through all of it for garbage would stop everything for 0.1 s each time.
-            gc.collect()
-            gc.freeze()
+            keep_for_good()
         return machinery

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.app import Compose, create_app
 from bot.engine.dispatcher import Schedule
 from bot.engine.lock import LockedError
+from bot.garbage import keep_for_good
 from bot.logs import configure_logs
 from bot.settings import Settings, SettingsError, load, unknown_variables
 from bot.store.database import DatabaseError
@@ -41,8 +42,10 @@ def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None 
         print(f"skill-fleet serve: {name} is not a setting; it is ignored", file=sys.stderr)  # noqa: T201
     configure_logs(settings.log_level, settings.log_format)
     try:
+        app = create_app(settings, compose, schedule=schedule, lost=_end_at_once)
+        app.on_startup.append(_started)
         web.run_app(
-            create_app(settings, compose, schedule=schedule, lost=_end_at_once),
+            app,
             host=settings.host,
             port=settings.port,
             access_log=None,
@@ -54,6 +57,11 @@ def serve(args: argparse.Namespace, compose: Compose, schedule: Schedule | None 
     except (SQLAlchemyError, OSError) as error:
         return _refuse(_explain(settings, error))
     return 0
+
+
+async def _started(_app: web.Application) -> None:
+    """Last of what starts: everything that stays has been made."""
+    keep_for_good()
 
 
 def _end_at_once() -> None:

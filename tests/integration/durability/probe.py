@@ -6,6 +6,7 @@ it ends to the ledger, so that a test can count what was paid twice. PROBE_* var
 
 import argparse
 import asyncio
+import gc
 import os
 import random
 import sys
@@ -57,6 +58,7 @@ async def compose(settings: Settings, stores: Stores, metrics: Metrics) -> Parts
         return await steps.run(f"v{VERSION}:call:{at}:{n}", Text, lambda: paid(f"{key} {at} {n}"))
 
     async def advance(key: str, task: str, steps: Steps) -> None:
+        note(f"kept from the garbage collector: {gc.get_freeze_count()}")
         turn = 0
         while True:
             loaded = await steps.run(f"load:{turn}", Loaded, lambda: stores.jobs.load(key))

@@ -61,6 +61,7 @@ async def test_a_graceful_stop_finishes_what_runs_and_pays_nothing_twice(databas
         await probe.start()
         await deliver_until_accepted(lambda: probe.port, 1, "d1")
         await until_line(tmp_path, r"^begin .* 4$")
+        await until_line(tmp_path, r"^kept from the garbage collector: \d{5,}$")
         probe.send(signal.SIGTERM)
         assert await probe.wait() == 0
         assert await deliver(session, probe.port, 1, "d2") == 0
