@@ -1,4 +1,4 @@
-"""What Python's garbage collector need not look at again, so that it does not stop the service while deliveries wait."""
+"""What the garbage collector need not look at again, so that it does not stop the service while deliveries wait."""
 
 import gc
 

@@ -39,6 +39,8 @@ def clean(text: str) -> Cleaned:
 
 def reveal(text: str) -> str:
     """`text` with every invisible character shown as `⟨U+XXXX⟩`: for documents that a person is asked to approve."""
+    if not _UNUSUAL.search(text):
+        return text
     lines = _unify_line_ends(text)
     return "".join(
         f"⟨U+{ord(character):04X}⟩" if _hidden(lines, index) else character for index, character in enumerate(lines)

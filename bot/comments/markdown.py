@@ -21,6 +21,8 @@ LIMIT = 65_536
 ROOM = 64_000
 """What our texts may use of it; the rest is for the hidden markers that the effects add."""
 _PASSES = 6
+_PROSE = re.compile(r"[A-Za-z](?:[A-Za-z0-9 ,;()'\"/?%+-]|[.:!](?= |$))*")
+"""One line in which no character can be Markdown where it stands; a `scan` has to say the rest."""
 _LEFT_OUT = "\\[… {count} more characters are not shown\\]"
 
 
@@ -180,6 +182,12 @@ def _stable_block(source: str) -> str:
 
 
 def _stable_inline(source: str) -> str:
+    if _PROSE.fullmatch(source) and next(scan(source, at_line_start=True), None) is None:
+        return source  # most of what is said: parsing it would only find that out
+    return _parsed_inline(source)
+
+
+def _parsed_inline(source: str) -> str:
     text = _one_line(_visible(render.inline(render.parse_inline(source))))
     for _ in range(_PASSES):
         again = _one_line(_visible(render.inline(render.parse_inline(text))))

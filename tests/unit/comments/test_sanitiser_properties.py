@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from bot.comments.audit import active_in
 from bot.comments.invisible import clean
-from bot.comments.markdown import cell, code_block, details, inline_code, quote, safe_block, safe_inline, safe_plain
+from bot.comments.markdown import (
+    _parsed_inline,
+    _stable_inline,
+    cell,
+    code_block,
+    details,
+    inline_code,
+    quote,
+    safe_block,
+    safe_inline,
+    safe_plain,
+)
 from bot.comments.references import Kind, is_linkable, scan
 from bot.comments.render import PARSER, parse
 
@@ -234,3 +245,19 @@ def test_cleaning_is_idempotent_and_counts(text: str) -> None:
     once = clean(text)
     assert clean(once.text) == (once.text, 0)
     assert once.removed >= 0
+
+
+PARTS = ["Reads", "a table", " and ", ", ", ". ", " e.g. 3%", " (or none)", " it's ", '"so"', "1. ", "- ", "a.b"]
+ACTIVE_PARTS = ["acceded", "deadbeef", "1234567", "GH-9", "www.", "github.com/o", "/skill approve", "closes ", "#1"]
+PROSE = st.lists(
+    st.sampled_from([*PARTS, *ACTIVE_PARTS]) | st.text("aB1 .,:;!?()'\"/%+-", max_size=5), min_size=1, max_size=8
+).map(lambda parts: " ".join("".join(["It", *parts]).split()))
+
+
+@given(PROSE)
+@example("gh-9 and GH-9")
+@example("See www.example.org. It is at github.com/o")
+@example("Effaced 1234567 deadbeef")
+@settings(max_examples=400)
+def test_prose_that_is_not_parsed_comes_out_as_if_it_were(text: str) -> None:
+    assert _stable_inline(text) == _parsed_inline(text)
