@@ -52,10 +52,12 @@ class Pacer:
     _next_write: dt.datetime | None = None
     _next_notify: dt.datetime | None = None
     _blocked_until: dt.datetime | None = None
+    _latest: dt.datetime | None = None
+    """The latest that the clock has shown."""
 
     async def before(self, request: Request) -> None:
         """Wait for this request's turn. Raises RetryAtError when that is further away than `patience`."""
-        now = self.clock()
+        now = self._now()
         blocked = max(now, self._blocked_until or now)
         if (blocked - now).total_seconds() > self.pace.limit_patience:
             raise RetryAtError(request, blocked, "this installation has to pause")
@@ -80,11 +82,23 @@ class Pacer:
         wait = self._asked_for(headers)
         if wait is None:
             wait = min(_FALLBACK_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
-        until = self.clock() + dt.timedelta(seconds=wait)
+        until = self._now() + dt.timedelta(seconds=wait)
         self._blocked_until = max(until, self._blocked_until or until)
         if wait > self.pace.limit_patience or attempt > 3:
             raise RetryAtError(request, until, "rate limit", status=status)
         await self.sleep(wait)
+
+    def _now(self) -> dt.datetime:
+        """What the clock shows. When it was set back, so are the times that were meant by it."""
+        now = self.clock()
+        if self._latest is not None and now < self._latest:
+            back = self._latest - now
+            self._next_write, self._next_notify, self._blocked_until = (
+                when - back if when is not None else None
+                for when in (self._next_write, self._next_notify, self._blocked_until)
+            )
+        self._latest = now
+        return now
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Remember the quota the answer reports (for the metric; the headers are GitHub's, not counted by us)."""

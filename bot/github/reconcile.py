@@ -61,6 +61,8 @@ class Reconciler:
         """
         started = self.connection.clock()
         since = self._looked_back_to or started - LOOKBACK
+        if since > started:  # the clock was set back
+            since = started - LOOKBACK
         # What failed before we started failed because we were away: no reason to wait.
         patience = FIRST_PATIENCE if self._looked_back_to else dt.timedelta(0)
         try:

@@ -55,7 +55,7 @@ _SYMLINK = "120000"
 @dataclass(frozen=True)
 class KnownRole:
     role: Role
-    until: dt.datetime
+    asked: dt.datetime
 
 
 class GitHubService:
@@ -75,8 +75,8 @@ class GitHubService:
         """The person's permission, at most a minute old. Raises GitHubError when GitHub cannot say."""
         key, now = (repository.id, login.casefold()), self._connection.clock()
         known = self._roles.get(key)
-        if known is None or now >= known.until:
-            known = KnownRole(await self._ask_role(repository, login), now + ROLE_LIFE)
+        if known is None or not known.asked <= now < known.asked + ROLE_LIFE:  # the clock may be set back
+            known = KnownRole(await self._ask_role(repository, login), now)
             self._roles[key] = known
         return known.role
 

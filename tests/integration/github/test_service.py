@@ -56,6 +56,11 @@ async def test_a_role_is_asked_again_after_a_minute(here: Town) -> None:
     assert await here.service.role(here.repository, MAINTAINER.upper()) is Role.ADMIN
     here.sandbox.world.clock.advance(61)
     assert await here.service.role(here.repository, MAINTAINER) is Role.READ
+    here.sandbox.repository.roles[here.sandbox.world.account(MAINTAINER).id] = Granted.ADMIN  # type: ignore[union-attr]
+    here.sandbox.world.clock.advance(-3_600)
+    assert await here.service.role(here.repository, MAINTAINER) is Role.ADMIN, (
+        "nor is it kept when the clock is set back"
+    )
 
 
 @pytest.mark.parametrize("status", [500, 503])
