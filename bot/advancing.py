@@ -72,12 +72,14 @@ def advancing(settings: Settings, stores: Stores, metrics: Metrics, github: GitH
         spanned=listener.calls,
         traced=authors.traces.of if authors.traces is not None else lambda _: nullcontext(),
     )
+    remembering = Remembering(drafting, stores.steps)
     ports = Ports(
         store=jobs,
         github=github,
-        run_pipeline=Remembering(drafting, stores.steps),
+        run_pipeline=remembering,
         identity=github.identity,
         clock=_now,
+        begun_with=remembering.begun_with,
     )
     pull_checks = PullChecks(stores.jobs, github, github.identity)
 

@@ -11,8 +11,11 @@ Raises what the steps raise (the engine decides about retries); returns when the
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
+from pydantic import BaseModel
 from structlog.contextvars import bound_contextvars
 
 from bot.comments import reasons
@@ -40,6 +43,8 @@ from bot.repo_config import RepoConfig
 from pipeline.journey import Failure, Journey
 from pipeline.models import Feedback, Value
 from pipeline.skills.taxonomy import Taxonomy
+
+M = TypeVar("M", bound=BaseModel)
 
 _log = structlog.get_logger(__name__)
 
@@ -125,6 +130,17 @@ It stores each paid answer itself, by content: repeating it after a crash pays f
 """
 
 
+class BegunWith(Protocol):
+    """What a phase saw when it began: the same for whoever takes it up again."""
+
+    async def __call__(self, job: Job, what: str, into: type[M], look: Callable[[], Awaitable[M]]) -> M: ...
+
+
+async def at_present(job: Job, what: str, into: type[M], look: Callable[[], Awaitable[M]]) -> M:
+    """`BegunWith` that remembers nothing."""
+    return await look()
+
+
 @dataclass(frozen=True)
 class Ports:
     store: JobStore
@@ -132,6 +148,7 @@ class Ports:
     run_pipeline: RunPipeline
     identity: BotIdentity
     clock: Callable[[], datetime]
+    begun_with: BegunWith = at_present
 
 
 async def advance_job(key: str, task: str, steps: Steps, ports: Ports) -> None:
@@ -364,7 +381,8 @@ class _Worker:
         after = seen
 
         async def run() -> Ran:
-            taxonomy = await self.ports.github.taxonomy(job.repository, config)
+            github, begun_with = self.ports.github, self.ports.begun_with
+            taxonomy = await begun_with(job, "skills", Taxonomy, lambda: github.taxonomy(job.repository, config))
             try:
                 return Ran(journey=await self.ports.run_pipeline(job, taxonomy, after, config.model))
             except Interrupted:
@@ -397,7 +415,9 @@ class _Worker:
             return job
 
         async def look() -> BranchNow:
-            return await self.ports.github.branch_now(job.repository, pull.branch, pull.path, pull.seen)
+            github, begun_with = self.ports.github, self.ports.begun_with
+            now = partial(github.branch_now, job.repository, pull.branch, pull.path, pull.seen)
+            return await begun_with(job, f"branch:{pull.seen}", BranchNow, now)
 
         return review.build_upon(job, await self.steps.repeatable(f"branch:{number}", BranchNow, look))
 

@@ -336,3 +336,25 @@ async def test_a_merge_counts_although_the_task_that_opened_the_pull_request_fai
     await there.bot.quiet()
     assert await there.status(number) is JobStatus.PROMOTED
     await there.assert_nothing_twice(number)
+
+
+async def test_a_refinement_is_made_once_although_the_task_that_pushed_it_failed_after_it(
+    there: Town, clock: Clock
+) -> None:
+    """Its commit is on the branch, and nobody has noted it: it is ours all the same, and no work of people."""
+    number, pull = await there.to_review()
+    hiccup = Hiccup(there, "/check-runs", "", fails="/replies")
+    line = ("skills/release-notes/SKILL.md", 1, "Please say that the notes are for customers.")
+    await there.github.as_user("morgan").review(pull["number"], comments=[line])
+    await failing(there)
+    assert (await there.github.pull(pull["number"]))["commits"] == 2, "it is to be seen, and nobody has noted it"
+    assert await there.status(number) is JobStatus.RUNNING
+    pushed = (await there.github.pull(pull["number"]))["head"]["sha"]
+    hiccup.fault.times = 0
+    clock.ahead += dt.timedelta(minutes=5)
+    await there.bot.quiet()
+    job = await there.bot.job(number)
+    assert job.status is JobStatus.IN_REVIEW
+    assert (await there.github.pull(pull["number"]))["head"]["sha"] == pushed
+    assert job.journey.edited_by_people == []
+    assert len([each for each in await there.github.review_comments(pull["number"]) if each.get("in_reply_to_id")]) == 1
