@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-local test collect check lint types imports workflows build docs image-replay lock bench chaos faults clean
+.PHONY: help demo demo-local test collect check lint types imports workflows build docs image-replay image-run lock bench chaos faults clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ docs: $(VENV)/.runtime ## Make the tables of the documentation anew
 
 image-replay: $(VENV)/.dev ## Run the image's build steps in an empty folder, without a container engine
 	$(BIN)/python -m tests.image_replay
+
+image-run: $(VENV)/.dev ## Build the image with docker or podman, run it and judge it (ENGINE, BASE, POSTGRES, PROXY, PARTS, KEEP=1)
+	ENGINE=$(ENGINE) BASE=$(BASE) POSTGRES=$(POSTGRES) PROXY=$(PROXY) PARTS="$(PARTS)" KEEP=$(KEEP) $(BIN)/python -m tests.image
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their figures
 	$(BIN)/python -m tests.bench

@@ -158,15 +158,16 @@ async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 class Sandbox:
     """GitHub, as `skill-fleet sandbox` runs it, in a process of its own."""
 
-    def __init__(self, folder: Path, webhook_port: int) -> None:
+    def __init__(self, folder: Path, webhook_port: int, *options: str) -> None:
         self._folder, self._webhook = folder, f"http://127.0.0.1:{webhook_port}/webhook"
+        self._options = options
         self._child: asyncio.subprocess.Process | None = None
         self._observed = ExitStack()
         self.connection: dict[str, Any] = {}
 
     async def start(self) -> None:
         words = ["sandbox", "--json", "--port", "0", "--state-dir", str(self._folder / "github")]
-        words += ["--webhook-url", self._webhook, "--webhook-secret", SECRET]
+        words += ["--webhook-url", self._webhook, "--webhook-secret", SECRET, *self._options]
         environment = self._observed.enter_context(observing(os.environ, self._folder / "contract.log"))
         command = [sys.executable, "-m", "bot", *words]
         with (self._folder / "sandbox.log").open("ab") as log:

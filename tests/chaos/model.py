@@ -59,6 +59,10 @@ class Model:
     def base_url(self, life: str) -> str:
         return f"http://127.0.0.1:{self.port}/{life}/v1"
 
+    def life(self, request: web.Request) -> str:
+        """Which process asks."""
+        return request.match_info["life"]
+
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         prompt = "\n\n".join(str(message["content"]) for message in body["messages"])
@@ -69,7 +73,7 @@ class Model:
             return web.json_response({"error": {"message": "nobody wrote an answer to this"}}, status=400)
         question = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         found = author.CASE.search(prompt)
-        ask = Ask(request.match_info["life"], question, found[0] if found else "", signature, time.monotonic())
+        ask = Ask(self.life(request), question, found[0] if found else "", signature, time.monotonic())
         self.asks.append(ask)
         fails, wait = self._dice.random() < self._failing, self._dice.uniform(*self._seconds)
         status = self._dice.choice([429, 429, 500, 503]) if fails else 200

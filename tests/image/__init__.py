@@ -1,0 +1,1 @@
+"""`make image-run`: the image, really built and run, alone and as compose starts it. Needs a container engine."""
