@@ -176,7 +176,7 @@ class Service:
             await self.parts.advance(key, task, steps)
 
     async def _task_failed(self, key: str, failure: TaskFailure) -> None:
-        self.metrics.tasks_failed.labels(failure.reason.partition(":")[0]).inc()
+        self.metrics.tasks_failed.labels(failure.kind).inc()
         again = await self.stores.inbox.note_failure(
             key,
             failure.reason,

@@ -18,18 +18,21 @@ class TaskFailure:
     is_passing: bool = False
     row: int | None = None
     """The event whose handling failed; None when it was none in particular."""
+    kind: str = ""
+    """The error's name; that of its cause where a step failed."""
 
     @classmethod
     def of(cls, error: Exception) -> "TaskFailure":
-        reason = f"{type(error).__qualname__}: {error}"
+        kind = type(error).__qualname__
+        reason = f"{kind}: {error}"
         match error:
             case EventError():
                 return replace(cls.of(error.cause), row=error.row)
             case StepFailedError():
-                return cls(reason, error.passing)
+                return cls(reason, error.passing, kind=error.kind)
             case PassingError():
-                return cls(reason, True)
-        return cls(reason, is_transient(error))
+                return cls(reason, True, kind=kind)
+        return cls(reason, is_transient(error), kind=kind)
 
 
 @dataclass(frozen=True, slots=True)

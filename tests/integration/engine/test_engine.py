@@ -98,9 +98,12 @@ async def test_a_step_runs_once_and_its_result_comes_back_typed(start: StartServ
 async def test_a_failing_event_is_tried_again_and_set_aside_with_its_reason(start: StartService) -> None:
     tries: list[str] = []
 
+    async def poisoned() -> Text:
+        raise ValueError("poison")
+
     async def advance(key: str, task: str, steps: Steps) -> None:
         tries.append(task)
-        raise ValueError("poison")
+        await steps.run("look", Text, poisoned)
 
     service = await start(advance, max_attempts=2)
     later = [datetime.now(UTC)]
@@ -114,7 +117,8 @@ async def test_a_failing_event_is_tried_again_and_set_aside_with_its_reason(star
             await asyncio.sleep(0.05)
     assert len(tries) == 3
     assert len(set(tries)) == 3
-    assert aside[0].error == "ValueError: poison"
+    assert aside[0].error == "StepFailedError: look: ValueError: poison"
+    assert b'skill_fleet_tasks_failed_total{error="ValueError"} 3.0' in _metrics(service.metrics.registry)
     assert b"skill_fleet_events_set_aside_total 1.0" in _metrics(service.metrics.registry)
 
 
