@@ -53,6 +53,13 @@ class ServerIntake:
         self._inbox = inbox
 
     async def add(self, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """A connection that breaks meanwhile (a restart, a failover) costs one more try. Had all been stored already,
+        they are known then, and the sweeper finds them."""
+        try:
+            return await self._inbox.add_closing_orphans(events)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
         return await self._inbox.add_closing_orphans(events)
 
     async def close(self) -> None:

@@ -4,7 +4,10 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import psycopg
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError
 
 from bot.store.inbox import NO_JOB, NewEvent, StoredEvent
@@ -90,6 +93,24 @@ async def test_after_an_error_of_the_database_the_next_delivery_is_stored(stores
     assert told(await intake.add([event("a")])) == [(1, "a", False)]
     await intake.close()
     assert [row.delivery for row in await stores.inbox.open_rows("7:1")] == ["a"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_connection_that_breaks_while_a_delivery_is_being_stored_costs_no_delivery(
+    stores: Stores, intake: Intake
+) -> None:
+    broken: list[int] = []
+
+    def break_off(connection: Connection, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO inbox") and not broken:
+            broken.append(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+            with psycopg.connect(stores.database.sync_url.replace("+psycopg", ""), autocommit=True) as operator:
+                operator.execute("SELECT pg_terminate_backend(%s)", broken)
+
+    sqlalchemy_event.listen(stores.database.engine.sync_engine, "before_cursor_execute", break_off)
+    assert told(await intake.add([event("a")]))[0][1:] == ("a", False)
+    assert broken
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
