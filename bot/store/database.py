@@ -34,12 +34,14 @@ class DatabaseError(Exception):
 class Database:
     """An open database. `sync_url` is what others (Alembic, DBOS) connect to.
 
-    `engine` is for whoever awaits each statement, `direct` for whole transactions in a thread (`bot.store.together`).
+    `engine` is for whoever awaits each statement, `direct` for whole transactions in a thread, `here` for reads of a
+    SQLite file in the thread of the event loop (`bot.store.together`).
     """
 
     engine: AsyncEngine
     direct: Engine
     sync_url: str
+    here: Engine | None = None
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "store-write"))
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, "store-read"))
 
@@ -56,6 +58,8 @@ class Database:
         for threads in (self.writer, self.readers):
             await asyncio.to_thread(threads.shutdown)
         self.direct.dispose()
+        if self.here is not None:
+            self.here.dispose()
         await self.engine.dispose()
 
 
@@ -98,20 +102,32 @@ def open_database(url: str) -> Database:
         ours = {"connect_args": {"factory": TurnTaking}, "hide_parameters": True}
         engine = create_async_engine(asynchronous, pool_size=4, max_overflow=4, **ours)
         direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, **ours)
+        here = create_engine(synchronous, pool_size=1, max_overflow=0, **ours)
         for each in (engine.sync_engine, direct):
             event.listen(each, "connect", configure_sqlite)
+        event.listen(here, "connect", _configure_impatient)
     else:
+        here = None
         server = {"pool_pre_ping": True, "hide_parameters": True}
         engine = create_async_engine(asynchronous, pool_size=10, max_overflow=10, **server)
         direct = create_engine(synchronous, pool_size=READERS + 2, max_overflow=0, **server)
-    return Database(engine, direct, synchronous.render_as_string(hide_password=False))
+    return Database(engine, direct, synchronous.render_as_string(hide_password=False), here)
 
 
 def configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry | None = None) -> None:
     """Every connection to the file works like this."""
+    _configure(connection, BUSY_TIMEOUT_MS)
+
+
+def _configure_impatient(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+    """A lock that is held is an error at once: who waits in the event loop's thread keeps everybody waiting."""
+    _configure(connection, 0)
+
+
+def _configure(connection: sqlite3.Connection, busy_timeout: int) -> None:
     connection.isolation_level = "IMMEDIATE"
     for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        f"busy_timeout={busy_timeout}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

@@ -81,7 +81,8 @@ async def test_a_query_walks_no_table(stores: Stores, name: str) -> None:
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
         seen.append((statement, parameters))
 
-    engines = (stores.database.engine.sync_engine, stores.database.direct)
+    database = stores.database
+    engines = [each for each in (database.engine.sync_engine, database.direct, database.here) if each is not None]
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     await QUERIES[name](stores)
