@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if value.startswith("sqlite:///") and len(value) > len("sqlite:///") and ":memory:" not in value:
             return value
-        if value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+        if value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")) and _is_address(value):
             return value
         raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
 
@@ -166,6 +166,17 @@ class Settings(BaseSettings):
     def webhook_secrets(self) -> tuple[bytes, ...]:
         """The secrets a delivery may be signed with; empty only in explicit development mode."""
         return tuple(secret.get_secret_value().encode() for secret in self.webhook_secret)
+
+
+def _is_address(url: str) -> bool:
+    from sqlalchemy.engine import make_url  # not everybody who reads settings has loaded it
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(url)
+    except (ValueError, ArgumentError):
+        return False
+    return True
 
 
 def _read(path: Path, field: str) -> str:

@@ -8,6 +8,7 @@ service stopped, or what it does after the export stays behind.
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -56,18 +57,19 @@ async def import_from(database: Database, path: Path) -> int:
         for table in TABLES:
             if (await connection.execute(select(func.count()).select_from(table))).scalar_one():
                 raise UsageError(f"the database is not empty: there are rows in {table.name}")
-        with _opened(path, "r") as file:
+        with _opened(path, "r") as file, _readable(path):
             _check_header(file.readline(), await current_revision(database), path)
             for number, line in enumerate(file, start=2):
                 last = _read(line, number, path)
                 if isinstance(last, dict):
                     break
-                name, values = cast(tuple[str, dict[str, JsonValue]], last)
-                table = names[name]
-                waiting.setdefault(name, []).append(_typed(table, values))
+                name, values = _row(last, names, number, path)
+                waiting.setdefault(name, []).append(values)
                 count += 1
                 if len(waiting[name]) >= ROWS_AT_ONCE:
-                    await connection.execute(insert(table), waiting.pop(name))
+                    await connection.execute(insert(names[name]), waiting.pop(name))
+            if file.readline():
+                raise UsageError(f"{path} goes on after its end: it is damaged; nothing was imported")
         if not isinstance(last, dict) or last.get("rows") != count:
             raise UsageError(f"{path} is cut off: it has {count} rows and no matching end; nothing was imported")
         for name, rows in waiting.items():
@@ -75,6 +77,26 @@ async def import_from(database: Database, path: Path) -> int:
         if not database.is_sqlite:
             await _advance_sequences(connection)
     return count
+
+
+def _row(line: JsonValue, names: Mapping[str, Table], number: int, path: Path) -> tuple[str, dict[str, object]]:
+    """The table that a line is of, and its values as the database takes them."""
+    match line:
+        case [str(name), dict(values)] if name in names and values.keys() <= set(names[name].c.keys()):
+            try:
+                return name, _typed(names[name], values)
+            except ValueError:  # no date, or no base64
+                pass
+    raise UsageError(f"{path}:{number}: this line is no row of an export: it is damaged; nothing was imported")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Errors of what is read, not of opening it."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is damaged ({error}); nothing was imported") from None
 
 
 async def _begin_snapshot(connection: AsyncConnection) -> None:
@@ -108,7 +130,7 @@ def _typed(table: Table, values: Mapping[str, JsonValue]) -> dict[str, object]:
         if isinstance(value, str) and isinstance(kind, Utc):
             row[name] = datetime.fromisoformat(value)
         elif isinstance(value, str) and isinstance(kind, LargeBinary):
-            row[name] = base64.b64decode(value)
+            row[name] = base64.b64decode(value, validate=True)
         else:
             row[name] = value
     return row

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.operate.session import UsageError, add_database, number, run_with_stores
+from bot.operate.session import UsageError, add_database, number, print_table, run_with_stores
 from bot.store.inbox import SET_ASIDE, InboxEntry
 from bot.store.stores import Stores
 
@@ -86,7 +85,7 @@ def _print(entries: list[InboxEntry]) -> None:
         received = entry.received_at.isoformat(" ", "seconds")
         name, reason = f"{entry.event}.{entry.action}", Text(entry.error or "")
         table.add_row(str(entry.id), entry.key, name, received, _state(entry), str(entry.attempts), reason)
-    Console().print(table)
+    print_table(table)
 
 
 def _state(entry: InboxEntry) -> str:

@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from bot.figures.jobs import job_summary, timeline_entry
 from bot.jobs.job import JobStatus
 from bot.operate.archive import export_to, import_from
 from bot.operate.orders import Order, give
-from bot.operate.session import UsageError, add_database, number, run_quietly, run_with_stores
+from bot.operate.session import UsageError, add_database, number, print_table, run_quietly, run_with_stores
 from bot.store.inbox import SET_ASIDE
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
@@ -109,7 +108,7 @@ async def _list(stores: Stores, arguments: argparse.Namespace) -> None:
             job.updated_at.isoformat(" ", "seconds"),
             Text(job.title),  # a person wrote it: no markup
         )
-    Console().print(table)
+    print_table(table)
 
 
 async def _show(stores: Stores, row: JobRow) -> None:

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         body = _payload(arguments.file)
         headers = _headers(arguments, body)
         status, answer = asyncio.run(_post(_webhook(arguments.url), body, headers))
-    except aiohttp.InvalidURL:
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         reason = f"{arguments.url} is no address; it looks like http://127.0.0.1:8080/webhook"
     except TimeoutError:
         reason = f"{arguments.url} did not answer within {PATIENCE_SECONDS} s; it may have taken the event"

@@ -5,12 +5,15 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 
+from rich.console import Console
+from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.settings import SettingsError, load_database_url
 from bot.store.database import DatabaseError, current_revision, latest_revision, open_database
 from bot.store.stores import Stores
 
+_WIDE = 4_000
 _LARGEST = 2**63 - 1
 """That a database holds."""
 
@@ -28,6 +31,11 @@ def number(text: str) -> int:
 
 def add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", metavar="URL", help="the service's database (SKILL_FLEET_DATABASE_URL)")
+
+
+def print_table(table: Table) -> None:
+    """As wide as the terminal; into a file or a pipe nothing is cut."""
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def run_with_stores(

@@ -1,6 +1,7 @@
 """The operator's commands, run as the operator runs them."""
 
 import asyncio
+import gzip
 import hashlib
 import hmac
 import json
@@ -20,6 +21,8 @@ from pipeline.checkpoints import EventType, WorkflowEvent
 from pipeline.runtime import ModuleCall, StoredResult
 from tests.jobs import NOON, make_job, make_pull
 
+BOOM = "boom: " + "it broke in a way that takes many words to say, " * 5
+
 
 async def _fill(url: str) -> None:
     stores = Stores.over(open_database(url))
@@ -33,7 +36,7 @@ async def _fill(url: str) -> None:
             NewEvent("poison", "7:1", "issues", "edited", b"\xff\x00 not json", 7, 3),
         ]
     )
-    await stores.inbox.note_failure("7:1", "boom", NOON)
+    await stores.inbox.note_failure("7:1", BOOM, NOON)
     await stores.inbox.mark_done([1], "later", NOON)
     await stores.inbox.set_aside("7:1", 2, "too often", NOON)
     await stores.inbox.requeue([1], NOON)
@@ -74,7 +77,7 @@ def test_jobs_are_listed_and_shown(filled: str, capsys: pytest.CaptureFixture[st
     assert "nothing has been validated yet" in capsys.readouterr().err
     assert main(["jobs", "show", "acme/skills#1", "--database", filled]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["set_aside"] == [{"inbox": 2, "event": "issues", "reason": "boom"}]
+    assert shown["set_aside"] == [{"inbox": 2, "event": "issues", "reason": BOOM}]
     assert shown["timeline"][0]["seconds"] == 1.25
 
 
@@ -111,7 +114,7 @@ async def _end(url: str) -> None:
 
 def test_events_are_listed_shown_requeued_and_dropped(filled: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inbox", "list", "--state", "set-aside", "--database", filled]) == 0
-    assert "boom" in capsys.readouterr().out
+    assert BOOM in capsys.readouterr().out, "what is read by a program is not cut to the width of a terminal"
     assert main(["inbox", "show", "2", "--database", filled]) == 0
     assert "not json" in capsys.readouterr().out
     assert main(["inbox", "requeue", "2", "--database", filled]) == 0
@@ -199,6 +202,7 @@ async def test_a_payload_is_sent_as_github_would_to_the_service_that_is_named(
         (b"{bad", "http://127.0.0.1:1", "payload.json is not JSON: Expecting property name"),
         (b"\xff\xfe", "http://127.0.0.1:1", "payload.json is not JSON: "),
         (b"{}", "nowhere", "nowhere is no address; it looks like http"),
+        (b"{}", "ftp://here", "ftp://here is no address; it looks like http"),
         (b"{}", "http://127.0.0.1:1", "Cannot connect to host 127.0.0.1:1"),
     ],
 )
@@ -236,14 +240,30 @@ def test_everything_moves_from_one_database_to_the_other_and_back(
     assert _open_ids(target) == [1, 3]
 
 
+NO_ROWS = (
+    '["nowhere", {"a": 1}]',
+    '["jobs", {"nokey": 1}]',
+    '["jobs", null]',
+    "[1]",
+    '"x"',
+    "null",
+    '["inbox", {"received_at": "noon"}]',
+)
+
+
 def test_an_import_is_all_or_nothing(filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     target = f"sqlite:///{tmp_path}/target.db"
     asyncio.run(_migrate(target))
     assert main(["jobs", "export", str(whole), "--database", filled]) == 0
     assert main(["jobs", "export", str(whole), "--database", filled]) == 2, "an existing file is not replaced"
+    header, row, *rest = whole.read_text().splitlines(keepends=True)
+    body = whole.read_text().index('"body": "') + len('"body": "')
     for text, reason in (
-        ("".join(whole.read_text().splitlines(keepends=True)[:-1]), "cut off"),
+        *((header + line + "\n" + row + "".join(rest), ":2: this line is no row") for line in NO_ROWS),
+        (whole.read_text()[:body] + "!" + whole.read_text()[body:], "this line is no row"),
+        (whole.read_text() + row, "goes on after its end"),
+        (header + row + "".join(rest[:-1]), "cut off"),
         (whole.read_text()[:-30], "not JSON"),
         ("{}\n", "not an export"),
         ('{"skill_fleet_export": 1, "revision": "9999"}\n', "revision 9999"),
@@ -253,6 +273,11 @@ def test_an_import_is_all_or_nothing(filled: str, tmp_path: Path, capsys: pytest
         assert main(["jobs", "import", str(cut), "--database", target]) == 2
         assert reason in capsys.readouterr().err
         assert _open_ids(target) == []
+    packed = tmp_path / "packed.gz"
+    for damaged in (gzip.compress(whole.read_bytes())[:-200], b"no gzip", gzip.compress(b"\xff\xfe")):
+        packed.write_bytes(damaged)
+        assert main(["jobs", "import", str(packed), "--database", target]) == 2
+        assert "is damaged" in capsys.readouterr().err
     assert main(["jobs", "import", str(whole), "--database", target]) == 0
     assert main(["jobs", "import", str(whole), "--database", target]) == 2
     assert "not empty" in capsys.readouterr().err
@@ -265,6 +290,4 @@ async def _migrate(url: str) -> None:
 
 
 def _lines(path: Path) -> list[str]:
-    import gzip
-
     return (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode().splitlines()

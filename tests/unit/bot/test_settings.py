@@ -57,6 +57,7 @@ def test_a_weak_secret_is_only_tolerated_on_loopback_in_explicit_development(
     [
         ("DATABASE_URL", "mysql://x", "must be sqlite"),
         ("DATABASE_URL", "sqlite:///:memory:", "must be sqlite"),
+        ("DATABASE_URL", "postgresql://u:p@host:port/x", "must be sqlite"),
         ("PORT", "eighty", "valid integer"),
         ("GITHUB_API_URL", "api.github.com", "must start with https"),
         ("WORKERS", "0", "greater than or equal to 1"),
