@@ -57,10 +57,10 @@ MODEL_PATIENCE = {
     "timeout": timedelta(hours=1),  # a call that takes too long may be paid
 }
 """For how long a job waits by itself for a model that fails in one of these ways, before people are asked."""
-ENDING = frozenset(
-    {("issues", "closed"), ("issues", "unlabeled"), ("pull_request", "closed"), (ev.OWN_EVENT, ev.CANCEL)}
-)
-"""Events that mean something else for a job whose pull request is open, or merged."""
+OF_PULLS = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment", "check_run"})
+"""Events that are nothing to a job that knows of no pull request."""
+ENDING = frozenset({("issues", "closed"), ("issues", "unlabeled"), (ev.OWN_EVENT, ev.CANCEL)})
+"""Events that end a job that knows of none, and mean something else when one is open, or merged."""
 OUT_OF_REACH = frozenset(
     {
         ("installation", "deleted"),
@@ -224,9 +224,10 @@ class _Worker:
             return None
 
     async def _was_opened(self, job: Job, turn: Turn, number: int) -> bool:
-        """Does something end the job that would not if it knew of its pull request, and is there one?"""
-        ending = any((row.event, row.action) in ENDING for row in turn.loaded.rows)
-        if not ending or job.pull is not None or not job.journey.approved_digest:
+        """Is there a pull request that the job does not know of, and news that it would hear otherwise if it did?"""
+        if job.pull is not None or not job.journey.approved_digest:
+            return False
+        if not any(row.event in OF_PULLS or (row.event, row.action) in ENDING for row in turn.loaded.rows):
             return False
 
         async def look() -> Left:

@@ -316,25 +316,28 @@ async def test_an_approval_counts_although_the_task_that_showed_the_preview_fail
     await there.assert_nothing_twice(number)
 
 
-@pytest.mark.parametrize("fails", ["/labels", "/pulls"])
-async def test_a_merge_counts_although_the_task_that_opened_the_pull_request_failed_after_it(
-    there: Town, clock: Clock, fails: str
+@pytest.mark.parametrize("does", ["merges", "asks for a change"])
+async def test_what_people_do_with_a_pull_request_counts_although_the_task_that_opened_it_failed_after_it(
+    there: Town, clock: Clock, does: str
 ) -> None:
-    """The issue is closed by it, and the job does not know why."""
+    """The job knows of none: neither why its issue is closed, nor what the remarks are about."""
     number = await there.to_preview()
-    hiccup, morgan = Hiccup(there, "/pulls", "", fails), there.github.as_user("morgan")
-    if fails == "/pulls":  # nobody has noted that it was opened, either
-        there.github.fault("drop_after", method="POST", path="/pulls$")
+    hiccup, morgan = Hiccup(there, "/pulls", "", fails="/labels"), there.github.as_user("morgan")
     await morgan.comment(number, f"/skill approve {await there.open_digest(number)}")
     await failing(there)
-    assert (await there.bot.job(number)).pull is None, "the pull request is to be seen, and nobody has noted it"
+    assert (await there.bot.job(number)).pull is None, "it is to be seen, and nobody has noted it"
     [pull] = await there.github.pulls()
-    await morgan.merge(pull["number"])
+    if does == "merges":
+        await morgan.merge(pull["number"])
+    else:
+        line = ("skills/release-notes/SKILL.md", 1, "Please say that the notes are for customers.")
+        await morgan.review(pull["number"], comments=[line])
     await there.github.settle()
     hiccup.fault.times = 0
     clock.ahead += dt.timedelta(minutes=5)
     await there.bot.quiet()
-    assert await there.status(number) is JobStatus.PROMOTED
+    assert await there.status(number) is (JobStatus.PROMOTED if does == "merges" else JobStatus.IN_REVIEW)
+    assert (await there.github.pull(pull["number"]))["commits"] == (1 if does == "merges" else 2)
     await there.assert_nothing_twice(number)
 
 

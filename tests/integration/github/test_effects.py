@@ -338,6 +338,14 @@ async def test_a_merged_pull_request_is_a_conflict(here: Town) -> None:
     assert result.code == "merged"
 
 
+async def test_a_pull_request_that_was_merged_before_its_opening_was_noted_is_ours(here: Town) -> None:
+    issue = await here.open_issue()
+    first = await _published(here, publication(issue, draft()), issue)
+    await here.ask("PUT", f"/pulls/{first.pull_number}/merge", merge_method="merge")
+    here.log.forget()
+    assert await _published(here, publication(issue, draft()), issue) == first
+
+
 async def test_an_existing_branch_and_pull_request_are_adopted(here: Town) -> None:
     issue = await here.open_issue()
     main = (await here.ask("GET", "/git/ref/heads/main"))["object"]["sha"]
