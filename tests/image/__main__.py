@@ -52,7 +52,7 @@ async def _run(arguments: argparse.Namespace, parts: list[str]) -> int:
     try:
         if await report.check("it is built from the Dockerfile", lambda: _build(engine, folder, arguments.base)):
             if "still" in parts:
-                await examine(engine, arguments.base, report)
+                await examine(engine, report)
             if "alone" in parts:
                 report.title("One container on SQLite")
                 await live(engine, folder / "alone", report)

@@ -215,9 +215,9 @@ class _Course:
         await self.container.start("--health-interval", "1s", "--health-timeout", "1s", "--health-retries", "2")
         await self.container.until_health("healthy", 30)
         await self.site.engine.run("kill", "--signal", "STOP", self.container.name)
-        down = await self.container.until_health("unhealthy", 30)
+        down = await self.container.until_health("unhealthy", 90)
         await self.site.engine.run("kill", "--signal", "CONT", self.container.name)
-        up = await self.container.until_health("healthy", 30)
+        up = await self.container.until_health("healthy", 90)
         status, _ = await self.container.stop()
         expect(status, 0, "exit status")
         return f"after {down:.0f} s, {up:.0f} s"

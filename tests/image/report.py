@@ -21,9 +21,9 @@ class Report:
         began = time.monotonic()
         try:
             figure = await work()
-        except (WrongError, EngineError, TimeoutError, OSError) as error:
+        except (WrongError, EngineError, TimeoutError, OSError, LookupError, ValueError) as error:
             self.failed.append(sentence)
-            print(f"FAIL  {sentence}: {str(error) or type(error).__name__}", flush=True)
+            print(f"FAIL  {sentence}: {type(error).__name__}: {error}", flush=True)
             return False
         self.passed += 1
         print(f"ok    {sentence}{f': {figure}' if figure else ''} ({time.monotonic() - began:.1f} s)", flush=True)

@@ -201,9 +201,9 @@ def _relay_to(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter
 
 
 async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+    with suppress(OSError):
         while piece := await source.read(65_536):
             sink.write(piece)
             await sink.drain()
-    with suppress(ConnectionError):
+    with suppress(OSError):
         sink.close()
