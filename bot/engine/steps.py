@@ -118,13 +118,16 @@ class TaskSteps:
     async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
         if name in self.known:
             return self._replayed(name, result)
-        if other := await self._write():
-            raise SupersededError(
-                f"another process goes on with this task: {', '.join(sorted(other))} came out otherwise"
-            )
+        await self._write_own()
         outcome = await self._outcome(name, work)
         await self._write()
         return self._replayed(name, result) if name in self.known else _given(outcome)
+
+    async def guarded(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        if name in self.known:
+            return self._replayed(name, result)
+        await self._write_own()
+        return _given(await self._outcome(name, work))
 
     async def repeatable(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
         if name in self.known:
@@ -151,6 +154,13 @@ class TaskSteps:
             return self._rebuild(name, record)
         self._noted[name] = f'{{"value":{value.model_dump_json()}}}'
         return value
+
+    async def _write_own(self) -> None:
+        """Make what was noted durable, all of it. Raises SupersededError."""
+        if other := await self._write():
+            raise SupersededError(
+                f"another process goes on with this task: {', '.join(sorted(other))} came out otherwise"
+            )
 
     async def _write(self) -> Collection[str]:
         """Make what was noted durable. What another process has recorded first stands: the names of those records."""

@@ -202,7 +202,7 @@ class _Worker:
                 return Saved(rev=rev)
             return Saved(rev=await self.ports.store.save(job, rev=rev, done=done, task=task))
 
-        await self.steps.run(f"save:{number}", Saved, save)
+        await self.steps.guarded(f"save:{number}", Saved, save)
 
     async def _concluded(self, job: Job, turn: Turn, number: int) -> Job | None:
         """A phase that had all its answers, but whose end could not be written or saved: ended before people are heard.

@@ -31,6 +31,10 @@ class Steps(Protocol):
         """Work that changes something outside: it begins after all before it is durable, and is when this returns."""
         ...
 
+    async def guarded(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        """As `run`, for work that finds out by itself that it was done: its record becomes durable with the next."""
+        ...
+
     async def repeatable(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
         """Work that may be done again, or come out otherwise, as long as nothing outside was changed because of it.
 

@@ -32,7 +32,7 @@ class PlainSteps:
     async def run(self, name: str, result: type[T], work: Callable[[], Awaitable[T]]) -> T:
         return await work()
 
-    repeatable = run
+    guarded = repeatable = run
 
 
 async def own_turn(books: Books, mine: KeyState, delivery: str, pauses: Pauses) -> KeyState | None:

@@ -38,7 +38,7 @@ class HeldBack:
             await self.may_go_on[name].wait()
         return await work()
 
-    repeatable = run
+    guarded = repeatable = run
 
 
 async def test_what_only_one_of_them_has_seen_is_not_lost(stores: Stores) -> None:

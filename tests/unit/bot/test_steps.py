@@ -84,6 +84,24 @@ async def test_what_was_read_is_durable_before_anything_outside_changes() -> Non
     assert table.names() == ["load", "role", "effect"]
 
 
+async def test_what_guards_itself_begins_after_all_is_durable_and_is_recorded_with_the_next() -> None:
+    table, done = Table(), list[str]()
+    steps = await DurableSteps(table).of("t")
+    await steps.repeatable("load", Text, _says("load", done))
+
+    async def save() -> Text:
+        assert table.names() == ["load"]
+        return Text(text="saved")
+
+    assert await steps.guarded("save", Text, save) == Text(text="saved")
+    assert table.names() == ["load"]
+    await steps.run("effect", Text, _says("effect", done))
+    assert table.names() == ["load", "save", "effect"]
+    again = await DurableSteps(table).of("t")
+    assert await again.guarded("save", Text, _says("again", done)) == Text(text="saved")
+    assert done == ["load", "effect"]
+
+
 async def test_a_task_that_is_taken_up_again_does_nothing_twice_that_was_recorded() -> None:
     table, done = Table(), list[str]()
     first = await DurableSteps(table).of("t")
@@ -129,14 +147,15 @@ async def test_what_another_process_recorded_first_is_what_both_go_on_with() -> 
     assert await ours.run("effect", Text, _says("ours", [])) == Text(text="theirs")
 
 
-async def test_who_went_on_from_what_came_out_otherwise_for_another_process_changes_nothing() -> None:
+@pytest.mark.parametrize("step", ["run", "guarded"])
+async def test_who_went_on_from_what_came_out_otherwise_for_another_process_changes_nothing(step: str) -> None:
     table, done = Table(), list[str]()
     ours, theirs = await DurableSteps(table).of("t"), await DurableSteps(table).of("t")
     await ours.repeatable("load", Text, _says("ours", []))
     await theirs.repeatable("load", Text, _says("theirs", []))
     await theirs.run("save", Text, _says("saved", done))
     with pytest.raises(SupersededError, match="load came out otherwise"):
-        await ours.run("save", Text, _says("saved over it", done))
+        await getattr(ours, step)("save", Text, _says("saved over it", done))
     assert done == ["saved"]
 
 
@@ -157,10 +176,10 @@ async def test_a_database_that_stays_busy_is_no_outcome_of_the_step() -> None:
         tries.append("x")
         raise _busy()
 
-    for step in (steps.run, steps.repeatable):
+    for step in (steps.run, steps.guarded, steps.repeatable):
         with pytest.raises(StepWaitsError, match="OperationalError"):
             await step("effect", Text, work)
-    assert len(tries) == 2 * module.TRIES
+    assert len(tries) == 3 * module.TRIES
     table.busy = module.TRIES
     with pytest.raises(StepWaitsError):
         await steps.run("effect", Text, _says("done", []))
