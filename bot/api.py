@@ -25,6 +25,7 @@ from pipeline.report import report_of
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM_POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
+LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,10 @@ class Api:
         query = request.query
         try:
             statuses = [JobStatus(value) for value in query.getall("status", [])]
-            before = datetime.fromisoformat(query["before"]) if "before" in query else None
+            before = _time(query["before"]) if "before" in query else None
             limit = int(query.get("limit", "100"))
         except ValueError as error:
             return _problem(400, str(error))
-        if before is not None and before.tzinfo is None:
-            return _problem(400, "before needs a time zone, e.g. 2026-01-31T12:00:00Z")
         if not 1 <= limit <= 500:
             return _problem(400, "limit must be between 1 and 500")
         rows = await self.stores.jobs.list_jobs(
@@ -96,25 +95,26 @@ class Api:
         if row is None:
             return _problem(404, "no such job")
         try:
-            last = int(request.headers.get("Last-Event-ID", "0"))
+            last = min(int(request.headers.get("Last-Event-ID", "0")), LARGEST_ID)
         except ValueError:
             return _problem(400, "Last-Event-ID must be a number")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
-        async for entries in self._followed(row.job.key, last):
+        async for entries in self._followed(row.job.key, last, request):
             for entry in entries:
                 data = json.dumps(timeline_entry(entry))
                 await response.write(f"id: {entry.id}\nevent: {entry.event.type.value}\ndata: {data}\n\n".encode())
             if not entries:
                 await response.write(b": still here\n\n")
-        if self.running():
+        if self.running() and is_listening(request):
             await response.write(b"event: end\ndata: {}\n\n")
         return response
 
-    async def _followed(self, key: str, last: int) -> AsyncIterator[list[TimelineEntry]]:
-        """The timeline as it grows, until the job ended or the service stops; nothing now and then as a heartbeat."""
+    async def _followed(self, key: str, last: int, request: web.Request) -> AsyncIterator[list[TimelineEntry]]:
+        """The timeline as it grows, until the job ended, the reader went away or the service stops; nothing now and
+        then as a heartbeat."""
         quiet = 0.0
-        while self.running():
+        while self.running() and is_listening(request):
             entries = await self.stores.timeline.of(key, after=last)
             if entries:
                 last, quiet = entries[-1].id, 0.0
@@ -136,6 +136,22 @@ class Api:
         return await self.stores.jobs.find_by_issue(
             request.match_info["owner"], request.match_info["repo"], int(number)
         )
+
+
+def is_listening(request: web.Request) -> bool:
+    """False once who asked has gone away: nobody else ends a stream that has nothing to say."""
+    return request.transport is not None and not request.transport.is_closing()
+
+
+def _time(text: str) -> datetime:
+    """Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("before needs a time zone, e.g. 2026-01-31T12:00:00Z")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before is out of range") from None
 
 
 def _always() -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from bot.api import is_listening
 from bot.store.jobs import JobRow
 from bot.store.stores import Stores
 
@@ -39,7 +40,7 @@ async def stream(request: web.Request, look: Look, running: Callable[[], bool]) 
     seen, quiet = request.query.get("seen", ""), 0.0
     try:
         await response.write(b"retry: 1000\n\n")
-        while running():
+        while running() and is_listening(request):
             mark = await look()
             if mark != seen:
                 seen, quiet = mark, 0.0

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from sqlalchemy import event, text
 
 from bot import health
+from bot.api import Api
 from bot.app import SERVICE, Parts, Service, create_app
 from bot.jobs.job import JobStatus
 from bot.jobs.ports import Steps
@@ -132,6 +133,7 @@ async def test_the_api_shows_jobs_to_those_with_the_token_only(client: Client) -
         ("/api/jobs?limit=many", 400),
         ("/api/jobs?before=2026-01-01T00:00:00", 400),
         ("/api/jobs?before=noon", 400),
+        ("/api/jobs?before=0001-01-01T00:00:00%2B23:00", 400),
         ("/api/jobs/acme/skills/99", 404),
         ("/api/jobs/acme/skills/99999999999999999999", 404),
         ("/api/jobs/acme/skills/0", 404),
@@ -148,6 +150,8 @@ async def test_events_of_a_job_are_streamed_from_where_one_left_off_until_it_end
     events = [WorkflowEvent(type=kind, phase="generation", message=kind.value, at=NOON) for kind in EventType]
     await stores.timeline.add([("7:1", happened) for happened in events[:-1]])
     path = "/api/jobs/acme/skills/1/events"
+    async with client.get(path, headers={**TOKEN, "Last-Event-ID": "9" * 30}) as response:
+        assert response.status == 200
     async with client.get(path, headers={**TOKEN, "Last-Event-ID": "1"}) as response:
         assert response.headers["Content-Type"] == "text/event-stream"
         first = await response.content.readuntil(b"\n\n")
@@ -159,6 +163,21 @@ async def test_events_of_a_job_are_streamed_from_where_one_left_off_until_it_end
             rest = await response.content.read()
     assert rest.count(b"\nevent: ") == len(events) - 1, "all but the two that were known or read, and the end"
     assert rest.endswith(b"event: end\ndata: {}\n\n")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_stream_whose_reader_is_gone_looks_no_longer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = _service(client).stores
+    await stores.jobs.save(make_job(1), rev=0, done=[], task="t")
+    monkeypatch.setattr("bot.api.STREAM_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("bot.api.HEARTBEAT_SECONDS", 3_600)
+    request = make_mocked_request("GET", "/")
+    assert request.transport is not None
+    leaves = iter([False, False, True])
+    monkeypatch.setattr(request.transport, "is_closing", lambda: next(leaves))
+    async with asyncio.timeout(60):
+        assert [found async for found in Api(stores, "", lambda: True)._followed("7:1", 0, request)] == []
+    assert next(leaves, None) is None
 
 
 def _break_with(service: Service, pragma: str) -> Callable[[], None]:
