@@ -45,6 +45,8 @@ class Api:
                     status=401,
                     headers={"WWW-Authenticate": "Bearer"},
                 )
+            if any("\0" in text for text in (request.path, *request.query.values())):
+                return _problem(400, "no name holds a NUL")  # and PostgreSQL takes none
             return await handler(request)
 
         return guard

@@ -133,6 +133,8 @@ async def test_the_api_shows_jobs_to_those_with_the_token_only(client: Client) -
         ("/api/jobs?limit=many", 400),
         ("/api/jobs?before=2026-01-01T00:00:00", 400),
         ("/api/jobs?before=noon", 400),
+        ("/api/jobs?owner=%00", 400),
+        ("/api/jobs/%00/skills/1", 400),
         ("/api/jobs?before=0001-01-01T00:00:00%2B23:00", 400),
         ("/api/jobs/acme/skills/99", 404),
         ("/api/jobs/acme/skills/99999999999999999999", 404),
