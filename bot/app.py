@@ -164,7 +164,9 @@ class Service:
         return "ready" if self.ready else "starting"
 
     async def put(self, event: NewEvent) -> bool:
-        return await self.intake.put(event)
+        """Store an event, before jobs go on."""
+        with self.engine.rounds.ahead():
+            return await self.intake.put(event)
 
     async def _advance(self, key: str, task: str, steps: Steps) -> None:
         names = {spans.JOB: key, spans.TASK_ID: task}

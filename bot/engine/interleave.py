@@ -2,17 +2,22 @@
 
 A step is what a task does between two waits. Without this, all tasks that became ready together take their steps in
 one round of the loop, and whoever arrives meanwhile waits for all of them, several times over for each delivery. Tasks
-that a job starts are treated like the job itself.
+that a job starts are treated like the job itself. While a delivery is being stored, which takes several rounds, a step
+waits for it, but not for long: however many come, jobs go on.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from inspect import GEN_CREATED, getgeneratorstate
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+
+PATIENCE = 0.003
+"""Seconds that a step waits at most for those that go first."""
 
 
 class Rounds:
@@ -21,19 +26,46 @@ class Rounds:
     def __init__(self) -> None:
         self._taken = False
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._ahead = 0
+        self._held: asyncio.TimerHandle | None = None
+        """Set while the next step waits for those that go first."""
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """What happens within goes first."""
+        self._ahead += 1
+        try:
+            yield
+        finally:
+            self._ahead -= 1
+            if not self._ahead and self._held is not None:
+                self._held.cancel()
+                self._go_on()
 
     def turn(self) -> "asyncio.Future[None] | None":
         """None: go on at once, this is the first step in this round. Else to be awaited."""
         loop = asyncio.get_running_loop()
         if not self._taken:
             self._taken = True
-            loop.call_soon(self._next)
-            return None
+            if not self._ahead:
+                loop.call_soon(self._next)
+                return None
+            self._hold()
         mine = loop.create_future()
         self._waiting.append(mine)
         return mine
 
     def _next(self) -> None:
+        if self._ahead and self._waiting:
+            self._hold()
+        else:
+            self._go_on()
+
+    def _hold(self) -> None:
+        self._held = asyncio.get_running_loop().call_later(PATIENCE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._held = None
         while self._waiting:
             first = self._waiting.popleft()
             if not first.done():  # nobody waits any more where a task was cancelled

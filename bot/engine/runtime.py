@@ -88,7 +88,8 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stirred = asyncio.Event()
-        self._rounds = Rounds()
+        self.rounds = Rounds()
+        """Steps of jobs; who wants to go first says so there."""
         self._claimer = ThreadPoolExecutor(1, thread_name_prefix="claim")
         self._claims: Claims | None = None
         self._claiming: asyncio.Task[None] | None = None
@@ -256,7 +257,7 @@ class Engine:
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(job=key, task=task):
             try:
-                await interleaved(self._rounds, self._advance_durably(key, task))
+                await interleaved(self.rounds, self._advance_durably(key, task))
             except NotBeforeError as error:
                 _log.info("task rescheduled", until=error.when.isoformat(), reason=str(error)[:500])
                 await self._on_postponed(key, error.when)

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from bot.engine import interleave as module
 from bot.engine.interleave import Rounds, interleaved
 
 
@@ -149,3 +150,47 @@ async def test_who_is_cancelled_while_waiting_for_a_turn_leaves_it_to_the_next(r
         assert await asyncio.gather(*jobs[2:], jobs[0]) == [3, 3, 3]
     with pytest.raises(asyncio.CancelledError):
         await jobs[1]
+
+
+async def test_a_step_waits_for_those_that_go_first_and_goes_on_when_they_are_done(
+    rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 600)
+    begun, alone = Steps(), Steps()
+    job = asyncio.create_task(interleaved(rounds, begun.take(2)))
+    await asyncio.sleep(0)
+    with rounds.ahead():
+        another = asyncio.create_task(interleaved(rounds, alone.take(1)))
+        with rounds.ahead():
+            await _some_rounds(job)
+        await _some_rounds(job)
+        assert (len(begun.taken), len(alone.taken)) == (1, 0)
+    assert await asyncio.wait_for(asyncio.gather(job, another), 60) == [2, 1]
+
+
+async def test_the_first_step_after_a_rest_waits_as_well(rounds: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 600)
+    steps = Steps()
+    with rounds.ahead():
+        job = asyncio.create_task(interleaved(rounds, steps.take(1)))
+        await _some_rounds(job)
+        assert steps.taken == []
+    assert await asyncio.wait_for(job, 60) == 1
+
+
+async def test_jobs_go_on_however_long_somebody_goes_first(rounds: Rounds) -> None:
+    with rounds.ahead():
+        assert await asyncio.wait_for(interleaved(rounds, Steps().take(5)), 60) == 5
+
+
+async def test_who_is_cancelled_while_somebody_goes_first_leaves_the_turn_to_the_next(
+    rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 600)
+    with rounds.ahead():
+        gone = asyncio.create_task(interleaved(rounds, Steps().take(1)))
+        await _some_rounds(gone)
+        gone.cancel()
+        with suppress(asyncio.CancelledError):
+            await gone
+    assert await asyncio.wait_for(interleaved(rounds, Steps().take(1)), 60) == 1
