@@ -3,6 +3,7 @@
 The service on SQLite with a scripted model that takes a second for each call, in a process of its own. What engine and
 database cost is what the service spends for a call beyond what the pipeline alone spends for it. Deliveries that
 concern nobody keep coming, RATE a second, at rest and while the jobs run; the event loop's lag is looked at each 10 ms.
+Then once more, with deliveries as fast as 64 connections send them, at rest and while 50 jobs run.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from pipeline.models import SkillRequest
 from pipeline.runtime import MemoryCallStore, Runtime
 from pipeline.skills.taxonomy import Taxonomy
 from pipeline.workflows.creation import advance
-from tests.bench.deliveries import SECRET, comment_event, share
+from tests.bench.deliveries import SECRET, Load, comment_event, send, sender, share
 from tests.bench.jobs_server import LAGS
 from tests.bench.measure import load
 from tests.bench.pipeline import serve
@@ -37,6 +38,8 @@ from tests.bench.processes import Server, server
 BENCHMARK = "200 jobs at once with a 1-second model: CPU a call, the event loop's lag, and intake meanwhile"
 RATE = 50
 REST_SECONDS = 8
+FULL_LOAD_JOBS = 50
+CONNECTIONS = 64
 
 
 def labelled(number: int) -> bytes:
@@ -168,9 +171,8 @@ def lags_between(file: Path, start: float, end: float) -> list[float]:
     return sorted(float(late) for at, late in looks if start <= float(at) <= end)
 
 
-async def measure(base_url: str, folder: str, jobs: int) -> None:
-    path, lags = f"{folder}/bench{jobs}.db", Path(folder) / f"lags{jobs}"
-    environment = {
+def environment(base_url: str, jobs: int) -> dict[str, str]:
+    return {
         "SKILL_FLEET_MODEL": "openai/scripted",
         "SKILL_FLEET_MODEL_API_BASE": base_url,
         "SKILL_FLEET_MODEL_API_KEY": "none",
@@ -180,9 +182,13 @@ async def measure(base_url: str, folder: str, jobs: int) -> None:
         "SKILL_FLEET_MODEL_DAILY_CALLS_PER_PERSON": "0",
         "SKILL_FLEET_WORKERS": str(jobs),
         "SKILL_FLEET_JOBS_PER_REPOSITORY": str(jobs),
-        LAGS: str(lags),
     }
-    with server("tests.bench.jobs_server", f"sqlite:///{path}", **environment) as there:
+
+
+async def measure(base_url: str, folder: str, jobs: int) -> None:
+    path, lags = f"{folder}/bench{jobs}.db", Path(folder) / f"lags{jobs}"
+    variables = {**environment(base_url, jobs), LAGS: str(lags)}
+    with server("tests.bench.jobs_server", f"sqlite:///{path}", **variables) as there:
         run = await together(there, path, jobs)
         end = time.time()
     late = lags_between(lags, end - run.took, end)
@@ -197,6 +203,32 @@ async def measure(base_url: str, folder: str, jobs: int) -> None:
         f"{share(run.meanwhile, 0.99) / share(run.at_rest, 0.99):.1f} times that at rest",
         flush=True,
     )
+
+
+async def at_full_load(base_url: str, folder: str) -> None:
+    path = f"{folder}/full.db"
+    with server("tests.bench.jobs_server", f"sqlite:///{path}", **environment(base_url, FULL_LOAD_JOBS)) as there:
+        async with aiohttp.ClientSession() as session:
+            sending = Sending(session, there.port)
+            await sending.deliver("issues", labelled(1_000))
+            await until_previewed(path, 1)
+            at_rest = await asyncio.to_thread(send, there.port, REST_SECONDS, CONNECTIONS)
+            started = time.perf_counter()
+            sent = asyncio.create_task(asyncio.to_thread(send, there.port, REST_SECONDS, CONNECTIONS))
+            for number in range(1, FULL_LOAD_JOBS + 1):
+                await sending.deliver("issues", labelled(number))
+            await until_previewed(path, FULL_LOAD_JOBS + 1)
+            took = time.perf_counter() - started
+            meanwhile = await sent
+    print(
+        f"intake at full load by {sender()}: {_seen(at_rest)} at rest, {_seen(meanwhile)} while {FULL_LOAD_JOBS} "
+        f"jobs run for {took:.1f} s: p99 {meanwhile.p99 / at_rest.p99:.1f} times that at rest; {load()}",
+        flush=True,
+    )
+
+
+def _seen(sent: Load) -> str:
+    return f"{sent.count / sent.seconds:,.0f}/s p99 {1000 * sent.p99:.0f} ms"
 
 
 def quantiles(ordered: list[float]) -> str:
@@ -217,6 +249,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for jobs in options.jobs:
                 asyncio.run(measure(base_url, folder, jobs))
+            asyncio.run(at_full_load(base_url, folder))
     finally:
         ours.send("stop")
         process.join(5)
