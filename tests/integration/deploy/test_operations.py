@@ -28,7 +28,8 @@ def test_every_command_in_the_pages_exists(page: str) -> None:
 
 def test_every_command_in_the_examples_takes_its_words() -> None:
     blocks = re.findall(r"```console\n(.*?)```", OPERATIONS, re.DOTALL)
-    examples = [shlex.split(line, comments=True) for block in blocks for line in block.split("\n")]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").split("\n")]
+    examples = [shlex.split(line, comments=True) for line in lines]
     ours = [words[1:] for words in examples if words[:1] == ["skill-fleet"]]
     assert ["inbox", "drop", "4713"] in ours
     for name, *words in ours:
